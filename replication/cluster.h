@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * One node of the cluster: session table, replication, ownership. Pure: see event.h.
+ */
+#pragma once
+
+#include "replication/event.h"
+
+struct tdm_cluster;
+
+struct tdm_cluster_node {
+	tdm_node_id id;
+	char name[TDM_NAME_MAX];
+};
+
+enum { TDM_POOLS_MAX = 8 };
+
+struct tdm_cluster_member {
+	tdm_member_id id;
+	char name[TDM_NAME_MAX];
+	tdm_node_id nodes[TDM_NODES_MAX]; /* in order of preference */
+	size_t nodes_len;
+	struct tdm_prefix
+		pools[TDM_POOLS_MAX]; /* IPv4; network, broadcast, and reserved are left out */
+	size_t pools_len;
+	struct tdm_ip reserved; /* the gateway's own inner address, never leased; family 0 = none */
+};
+
+/* MAC over data; the shell keeps the key (HMAC-SHA-256 with the cluster key). */
+typedef void tdm_mac_fn(void *ctx, const uint8_t *data, size_t len, uint8_t out[32]);
+
+struct tdm_cluster_config {
+	tdm_node_id self;
+	tdm_boot_id boot;
+	struct tdm_cluster_node nodes[TDM_NODES_MAX]; /* all configured nodes, self included */
+	size_t nodes_len;
+	struct tdm_cluster_member members[TDM_MEMBERS_MAX];
+	size_t members_len;
+	uint64_t config_fingerprint;
+	struct tdm_numbers numbers; /* as last saved */
+	uint64_t seed;              /* for hash tables */
+	tdm_ms commit_timeout_ms;   /* a standby silent for longer is demoted (2000) */
+	tdm_ms connect_timeout_ms;  /* a session that never connects ends (120 000) */
+	tdm_ms tombstone_keep_ms;   /* 7 days */
+	size_t sessions_max;
+	tdm_mac_fn *mac;
+	void *mac_ctx;
+};
+
+/* Make a node. config is copied. TDM_ERR_NOMEM, TDM_ERR_INVAL. */
+enum tdm_err tdm_cluster_new(
+	const struct tdm_cluster_config *config, tdm_ms now, struct tdm_cluster **out) TDM_MUST_USE;
+void tdm_cluster_free(struct tdm_cluster *cluster);
+
+/* Feed one event; what is to be done is appended to actions. Never fails: what cannot be done is
+ * an answer (a result with an error, a note). now never goes backwards. */
+void tdm_cluster_step(struct tdm_cluster *cluster, const struct tdm_event *event, tdm_ms now,
+	struct tdm_actions *actions);
+
+/* --- for status displays: reading changes nothing --- */
+
+struct tdm_node_status {
+	tdm_node_id id;
+	char name[TDM_NAME_MAX];
+	bool configured, present, synced, self;
+	tdm_boot_id boot;
+	bool config_differs;
+};
+
+struct tdm_member_status {
+	tdm_member_id id;
+	char name[TDM_NAME_MAX];
+	enum tdm_role role; /* of this node */
+	tdm_node_id owner;  /* 0 = nobody */
+	struct tdm_epoch epoch;
+	size_t sessions, active, inactive, pool_used, pool_size;
+};
+
+struct tdm_cluster_status {
+	struct tdm_node_status nodes[TDM_NODES_MAX];
+	size_t nodes_len;
+	struct tdm_member_status members[TDM_MEMBERS_MAX];
+	size_t members_len;
+	struct tdm_ring ring;
+	bool quorate, connected;
+	size_t pending_commits, unprotected, tombstones;
+	uint64_t commits_total, demotions_total, mac_failures_total;
+};
+void tdm_cluster_status(const struct tdm_cluster *cluster, struct tdm_cluster_status *out);
+
+/* Visit every session, live and ended; record, policy and age (ms since this version was written,
+ * by the writer's account) are borrowed for the call. Stops when visit returns false. */
+typedef bool tdm_session_visit(void *ctx, const struct tdm_record *record,
+	const struct tdm_policy *policy, tdm_ms age_ms, bool unprotected);
+void tdm_cluster_sessions(
+	const struct tdm_cluster *cluster, tdm_ms now, tdm_session_visit *visit, void *ctx);
+
+/* Find a live session by a client's inner address text; false when there is none. */
+bool tdm_cluster_find_address(
+	const struct tdm_cluster *cluster, const char *addr, tdm_session_id *id);
