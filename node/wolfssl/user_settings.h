@@ -94,10 +94,12 @@
 #define WOLFSSL_SP_X86_64
 #define WOLFSSL_SP_X86_64_ASM
 #define WOLFSSL_SP_ASM
+#else
+#define HAVE___UINT128_T
 #endif
 
 /* Platform: 64-bit Linux. */
-#define SIZEOF_LONG 8
+#define SIZEOF_LONG      8
 #define SIZEOF_LONG_LONG 8
 #define HAVE_THREAD_LS
 #define HAVE_SYS_TIME_H

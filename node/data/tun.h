@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The one TUN device of the node, all clients share it. */
+#pragma once
+
+#include "node/config/config.h"
+#include "proto/err.h"
+
+/* Make the device (multi-queue, one non-blocking descriptor per data thread), set its MTU and
+ * bring it up. Routes come and go with ownership (address/route.h). TDM_ERR_PERM, TDM_ERR_IO with
+ * diag. */
+enum tdm_err tdm_tun_open(
+	const char *name, size_t queues, int *fds, struct tdm_diag *diag) TDM_MUST_USE;
