@@ -3,7 +3,7 @@
  * Messages between the control thread and a data thread. Each is one heap block that belongs to
  * whoever holds it; the receiver frees it with tdm_msg_free, which wipes secrets.
  *
- *   data -> control   AUTH, CONNECT, TUNNEL_DOWN, LOGOUT, CONN_CLOSED, STOPPED
+ *   data -> control   AUTH, CONNECT, TUNNEL_DOWN, LOGOUT, CONN_CLOSED, SERVING, STOPPED
  *   control -> data   AUTH_RESULT, CONNECT_RESULT, TUNNEL_CLOSE, SERVE, STOP
  */
 #pragma once
@@ -96,6 +96,13 @@ struct tdm_msg_serve {
 		    wire */
 };
 
+/* Listeners are opened before a node owns the addresses (they are bound all the same), so that a
+ * takeover has nothing to wait for and a port in use is known at start. */
+struct tdm_msg_serving {
+	enum tdm_err err;
+	char why[TDM_CLIENT_TEXT_MAX];
+};
+
 struct tdm_msg {
 	enum tdm_msg_kind kind;
 	uint32_t thread;  /* data thread the connection lives on */
@@ -110,6 +117,7 @@ struct tdm_msg {
 		struct tdm_msg_logout logout;
 		struct tdm_msg_tunnel_close tunnel_close;
 		struct tdm_msg_serve serve;
+		struct tdm_msg_serving serving; /* member is in msg.member */
 	};
 };
 
