@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The parts of the control thread know each other through this file only. */
+#pragma once
+
+#include <uv.h>
+
+#include "node/address/address.h"
+#include "node/auth/pool.h"
+#include "node/auth/users.h"
+#include "node/cluster_thread.h"
+#include "node/config/config.h"
+#include "node/control/socket.h"
+#include "node/data/msg.h"
+#include "node/data/tls.h"
+#include "node/data/worker.h"
+#include "node/queue.h"
+#include "replication/cluster.h"
+
+enum {
+	TDM_WORKERS_MAX = 16,
+	TDM_WORKER_QUEUE = 4096,
+	TDM_REQUESTS_MAX = 4096,      /* logins and resumes under way at the same time */
+	TDM_REQUEST_HOLD_MS = 20000,  /* a CONNECT waits this long for the node to be sure */
+	TDM_CLUSTER_KEY_MAX = 4096,
+};
+
+#define TDM_TUN_NAME "tandem0"
+
+/* Something a connection waits for. */
+struct tdm_request {
+	uint64_t id; /* 0 = free slot */
+	struct tdm_msg *msg; /* AUTH or CONNECT, owned */
+	tdm_ms since;
+	bool held; /* a CONNECT that waits for the node to be sure */
+	char token[TDM_TOKEN_TEXT_MAX];
+	char banner[TDM_POLICY_BANNER_MAX];
+};
+
+/* A message to ourselves: the only "network" of a node without a cluster. */
+struct tdm_loop_message {
+	struct tdm_loop_message *next;
+	size_t len;
+	uint8_t data[];
+};
+
+struct tdm_node_member {
+	enum tdm_role role;
+	size_t listening; /* data threads that have their listeners open */
+	bool taken;       /* the addresses are on */
+};
+
+struct tdm_node {
+	const struct tdm_config *config;
+	struct tdm_diag *diag;
+	enum tdm_err result;
+	bool stopping, cluster_ready, rejoining;
+	tdm_ms stop_deadline;
+
+	uv_loop_t loop;
+	uv_timer_t tick;
+	uv_signal_t signals[3];
+	uv_async_t worker_wake, cluster_wake;
+
+	struct tdm_cluster *core;
+	struct tdm_actions actions;
+	struct tdm_numbers numbers;
+	struct tdm_loop_message *loop_head, **loop_tail;
+	uint8_t key[TDM_CLUSTER_KEY_MAX]; /* of the replication's MAC */
+	size_t key_len;
+
+	struct tdm_queue from_cluster;
+	struct tdm_cluster_thread *corosync;
+	struct tdm_address *address;
+	struct tdm_tls *tls;
+	struct tdm_users *users;
+	struct tdm_auth_pool *auth;
+	struct tdm_control_socket *socket;
+
+	struct tdm_worker *workers[TDM_WORKERS_MAX];
+	struct tdm_queue from_worker[TDM_WORKERS_MAX];
+	size_t workers_len, workers_stopped;
+
+	struct tdm_node_member members[TDM_MEMBERS_MAX + 1]; /* by member id */
+	struct tdm_request requests[TDM_REQUESTS_MAX];
+	uint64_t next_request;
+};
+
+/* feed.c: one event into the core, and everything that follows from it. */
+void tdm_node_feed(struct tdm_node *node, struct tdm_event *event);
+
+/* act.c: execute what the core asked for. */
+void tdm_node_act(struct tdm_node *node);
+/* Listeners of a member are open on one more data thread, or could not be opened. */
+void tdm_node_on_serving(struct tdm_node *node, const struct tdm_msg *msg);
+/* Give up in good order; the first reason given is the one reported. */
+void tdm_node_fail(struct tdm_node *node, enum tdm_err err, const char *why);
+
+/* requests.c: what connections ask for. */
+void tdm_node_on_auth(struct tdm_node *node, struct tdm_msg *msg);
+void tdm_node_on_connect(struct tdm_node *node, struct tdm_msg *msg);
+void tdm_node_on_conn_closed(struct tdm_node *node, const struct tdm_msg *msg);
+void tdm_node_auth_done(void *ctx, uint64_t request, enum tdm_err err, const char *group);
+void tdm_node_login_result(struct tdm_node *node, const struct tdm_action *action);
+void tdm_node_resume_result(struct tdm_node *node, const struct tdm_action *action);
+/* Ask the core again for every held CONNECT; those that waited too long get 503. */
+void tdm_node_retry_held(struct tdm_node *node);
+/* Drop every request of a member whose connections are gone. */
+void tdm_node_forget_requests(struct tdm_node *node, tdm_member_id member);
+
+/* inbox.c: messages of the data threads. */
+void tdm_node_on_workers(uv_async_t *wake);
+/* Send to a data thread; a full inbox ends the node, since nothing may be lost. */
+void tdm_node_to_worker(struct tdm_node *node, uint32_t thread, struct tdm_msg *msg);
+void tdm_node_to_all_workers(struct tdm_node *node, const struct tdm_msg *msg);
+
+/* corosync.c: messages of the Corosync thread; makes the core once the node list is known. */
+void tdm_node_on_cluster(uv_async_t *wake);
+enum tdm_err tdm_node_cluster_start(struct tdm_node *node, struct tdm_diag *diag) TDM_MUST_USE;
+void tdm_node_cluster_stop(struct tdm_node *node);
+/* Hand a message to the group (or to ourselves without one). */
+void tdm_node_mcast(struct tdm_node *node, const uint8_t *data, size_t len);
+/* Local corosync does not answer: leave the group and join again when it does. */
+void tdm_node_rejoin(struct tdm_node *node);
+
+/* numbers.c: epoch and index counters on disk. */
+enum tdm_err tdm_numbers_load(const char *directory, struct tdm_numbers *out,
+	struct tdm_diag *diag) TDM_MUST_USE;
+/* Durable when it returns TDM_OK. */
+enum tdm_err tdm_numbers_save(const char *directory, const struct tdm_numbers *numbers,
+	struct tdm_diag *diag) TDM_MUST_USE;
+
+/* status.c: answers for the control socket. */
+struct tdm_control_ops tdm_node_control_ops(struct tdm_node *node);
