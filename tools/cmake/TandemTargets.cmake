@@ -57,3 +57,20 @@ function(tandem_protobuf name)
 		set_target_properties(${name} PROPERTIES EXCLUDE_FROM_ALL ON)
 	endif()
 endfunction()
+
+# tandem_unit(NAME [SOURCES...] LINK...): one Criterion program per folder of the source, run by
+# ctest as unit-NAME. Not with ThreadSanitizer: Criterion cannot place its shared memory then.
+function(tandem_unit name)
+	cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;LINK")
+	if(NOT arg_SOURCES OR TANDEM_SANITIZE MATCHES "thread")
+		return()
+	endif()
+	add_executable(unit-${name} ${arg_SOURCES})
+	target_link_libraries(unit-${name} PRIVATE ${arg_LINK} PkgConfig::criterion tandem_flags)
+	# Criterion's assertion macros assign int to one-bit fields.
+	target_compile_options(unit-${name} PRIVATE -Wno-conversion)
+	add_test(NAME unit-${name} COMMAND unit-${name} WORKING_DIRECTORY "${CMAKE_SOURCE_DIR}")
+	# Criterion does not look at the exit code of a test's process, where a leak shows.
+	set_tests_properties(unit-${name} PROPERTIES TIMEOUT 120
+		FAIL_REGULAR_EXPRESSION "ERROR: [A-Za-z]*Sanitizer;runtime error:")
+endfunction()
