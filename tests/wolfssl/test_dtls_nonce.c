@@ -7,7 +7,6 @@
 #include "tests/wolfssl/dtls_pair.h"
 
 #include <criterion/criterion.h>
-#include <string.h>
 
 enum { RECORDS = 300 };
 
@@ -59,19 +58,4 @@ Test(dtls_nonce, aes128_gcm_counts_up_from_a_random_start)
 Test(dtls_nonce, aes256_gcm_counts_up_from_a_random_start)
 {
 	check_suite("PSK-AES256-GCM-SHA384");
-}
-
-/* CBC suites send the drawn bytes as their IV: they must keep the draw. */
-Test(dtls_nonce, cbc_keeps_its_random_iv)
-{
-	struct dtls_pair *pair = dtls_pair_new("PSK-AES128-CBC-SHA256");
-	struct dtls_datagram one = dtls_capture(pair->client, &pair->to_server, "text");
-	struct dtls_datagram two = dtls_capture(pair->client, &pair->to_server, "text");
-	static const uint8_t zero[DTLS_EXPLICIT_NONCE];
-
-	cr_assert_neq(explicit_nonce(&one), explicit_nonce(&two));
-	cr_assert_arr_neq(one.data + DTLS_RECORD_HEADER, zero, sizeof(zero));
-	dtls_put(&pair->to_server, &one);
-	cr_assert(dtls_reads(pair->server, "text"));
-	dtls_pair_free(pair);
 }
