@@ -16,9 +16,10 @@
 enum tdm_msg_kind {
 	TDM_MSG_AUTH,        /* check these credentials and make a session */
 	TDM_MSG_CONNECT,     /* a client showed a token and wants a tunnel */
-	TDM_MSG_TUNNEL_DOWN, /* a tunnel ended */
+	TDM_MSG_TUNNEL_DOWN, /* a tunnel ended, also by SERVE off; not after STOP */
 	TDM_MSG_LOGOUT,      /* a client ended its session by HTTP */
 	TDM_MSG_CONN_CLOSED, /* forget what this connection asked for */
+	TDM_MSG_SERVING,     /* listeners of a member are open, or why not (answer to SERVE on) */
 	TDM_MSG_STOPPED,     /* the data thread has closed everything (answer to STOP) */
 	TDM_MSG_AUTH_RESULT,
 	TDM_MSG_CONNECT_RESULT,

@@ -24,7 +24,7 @@ struct tdm_worker_config {
 enum tdm_err tdm_worker_start(const struct tdm_worker_config *config, struct tdm_worker **out,
 	struct tdm_diag *diag) TDM_MUST_USE;
 /* Hand over a message from the control thread (its only caller). TDM_ERR_FULL: still the caller's.
- */
+ * STOP is the last one: nothing may be sent after it. */
 enum tdm_err tdm_worker_send(struct tdm_worker *worker, struct tdm_msg *msg) TDM_MUST_USE;
 /* After STOPPED was received: wait for the thread's end and free it. */
 void tdm_worker_join(struct tdm_worker *worker);
