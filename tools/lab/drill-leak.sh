@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# shellcheck shell=bash
+# login-logout-leak: the sanitizer build under logins and logouts. configs: the example files.
+
+LEAK_LOGINS=1000
+
+use_asan_build() {
+	BUILD=$BUILD_ASAN
+	[ -d "$BUILD" ] || [ -n "${TANDEM_BUILD_ASAN:-}" ] || {
+		say "building with AddressSanitizer"
+		(cd "$ROOT" && cmake --preset asan && cmake --build build/asan) >&2 ||
+			die "the asan build failed"
+	}
+	find_bin
+	export ASAN_OPTIONS=detect_leaks=1:abort_on_error=0 UBSAN_OPTIONS=print_stacktrace=1
+}
+
+drill_login_logout_leak() {
+	local n ok why='' rc node
+	use_asan_build
+	lab_owner >/dev/null || die "no owner"
+	log_mark
+	load_run login --logout --count "$LEAK_LOGINS" --concurrency 4 --json \
+		>"$D/login.json" 2>"$D/login.log"
+	ok=$(jq -r '.logged_in // 0' "$D/login.json" 2>/dev/null)
+	[ "${ok:-0}" = "$LEAK_LOGINS" ] ||
+		why="${ok:-0} of $LEAK_LOGINS logins: $(tail -n 1 "$D/login.log")"
+	n=$(logins load)
+	node_stop_all
+	for node in $(lab_nodes); do
+		wait_for 10 test -s "$D/$node/tandemd.rc"
+		rc=$(cat "$D/$node/tandemd.rc" 2>/dev/null)
+		[ "$rc" = 0 ] || why="${why:+$why; }tandemd of $node ended with ${rc:-nothing}"
+		if grep -qE 'ERROR: [A-Za-z]*Sanitizer|runtime error:' "$D/$node/tandemd.log"; then
+			why="${why:+$why; }$node: $(grep -m1 -E 'SUMMARY|runtime error:' "$D/$node/tandemd.log")"
+		fi
+	done
+	result load false false "$n" 0 "" "" "$why"
+	node_start n1
+	wait_for 20 node_is_owner n1 || die "n1 did not come back"
+	node_start n2
+	nodes_wait_ready 40 || die "the nodes did not come back"
+}
+
+# The example files as they are, apart from paths: taken by the programs they are written for.
+drill_configs() {
+	local dir why='' f out
+	for dir in single pair pair-qdevice cluster; do
+		f=$ROOT/ha-configs/$dir
+		sed -e "s|/etc/tandem/|$D/etc/|" -e "s|/var/lib/tandem|$D/n1/lib|" \
+			"$f/tandem.yaml" >"$D/check.yaml"
+		out=$(ns_run n1 "$BIN/tandemd" --check-config "$D/check.yaml" 2>&1) ||
+			why="${why:+$why; }$dir/tandem.yaml: $out"
+		[ -e "$f/corosync.conf" ] || continue
+		sed -e "s|/etc/corosync/authkey|$D/authkey|" -e "s|/var/log/corosync/|$D/|" \
+			"$f/corosync.conf" >"$D/check.conf"
+		ns_run n1 corosync -t -c "$D/check.conf" >/dev/null 2>&1 ||
+			why="${why:+$why; }$dir/corosync.conf: $(tail -n 2 "$D/corosync.log" | head -n 1)"
+	done
+	out=$(ns_run c1 nft -c -f "$ROOT/ha-configs/nftables/tandem.nft" 2>&1) ||
+		why="${why:+$why; }tandem.nft: $out"
+	result files false false "" "" "" "" "$why"
+}

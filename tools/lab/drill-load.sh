@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# shellcheck shell=bash
+# login-storm-kill, mass-resume: many sessions, made by tandem-load.
+
+STORM_COUNT=400
+STORM_CONCURRENCY=8
+MASS_SESSIONS=200
+
+# A token that a client has received is known to the other node, whenever the owner dies.
+drill_login_storm_kill() {
+	local victim survivor tokens=$D/storm.tokens n ok refused why='' pid
+	victim=$(lab_owner) || die "no owner to kill"
+	survivor=$(other_node "$victim")
+	: >"$tokens"
+	load_run login --count "$STORM_COUNT" --concurrency "$STORM_CONCURRENCY" \
+		--tokens "$tokens" --json >"$D/storm.json" 2>"$D/storm.log" &
+	pid=$!
+	wait_for 10 test -s "$tokens" || die "no login in 10 s: $(tail -n 1 "$D/storm.log")"
+	nap "0.$(printf '%03d' $((RANDOM % 800)))"
+	# in turn: the process alone, the whole node
+	if [ $((RUN % 2)) = 1 ]; then
+		node_kill "$victim" daemon
+	else
+		node_kill "$victim" node
+	fi
+	# what reached a client up to now is what must survive; logins at the new owner are welcome
+	wait_for 30 node_is_owner "$survivor" || die "$survivor did not take over"
+	nap 0.3
+	kill -TERM "$pid" 2>/dev/null
+	wait "$pid"
+	n=$(wc -l <"$tokens")
+	load_run resume --tokens "$tokens" --concurrency "$STORM_CONCURRENCY" --json \
+		>"$D/resume.json" 2>"$D/resume.log"
+	ok=$(jq -r '.resumed // 0' "$D/resume.json" 2>/dev/null)
+	refused=$(jq -r '.refused_401 // 0' "$D/resume.json" 2>/dev/null)
+	[ "${ok:-0}" = "$n" ] ||
+		why="$n tokens received, ${ok:-0} resumed, ${refused:-?} refused: $(tail -n 1 "$D/resume.log")"
+	result load "$([ -z "$why" ] && echo true || echo false)" true "$n" "$((n - ${ok:-0}))" "" "" "$why"
+	node_start "$victim"
+	nodes_wait_ready 40 || die "$victim did not come back in sync"
+}
+
+hold_logged_in() { # count: live sessions as the owner counts them
+	[ "$(wc -l <"$(client_dir load)/tokens" 2>/dev/null)" -ge "$1" ] || ! client_pid load >/dev/null
+}
+
+drill_mass_resume() {
+	local victim survivor why='' sum detect resumed lost=0 n pid
+	victim=$(lab_owner) || die "no owner to kill"
+	survivor=$(other_node "$victim")
+	log_mark
+	watch_start
+	load_hold_start "$MASS_SESSIONS"
+	wait_for 60 hold_logged_in "$MASS_SESSIONS" && pid=$(client_pid load) ||
+		die "not $MASS_SESSIONS sessions in 60 s: $(tail -n 1 "$(client_dir load)/log")"
+	nap 1
+	node_kill "$victim" node
+	wait_for 30 node_is_owner "$survivor" || die "$survivor did not take over"
+	wait_for 30 sessions_up "$survivor" "$MASS_SESSIONS"
+	nap 1.5
+	kill -TERM "$pid"
+	wait_for 10 pid_gone "$pid" || die "tandem-load does not end"
+	sum=$(client_dir load)/summary.json
+	resumed=$(jq -r '.resumed // 0' "$sum")
+	lost=$(jq -r '.lost // 0' "$sum")
+	n=$(logins load)
+	detect=$(detect_ms "$survivor" "$victim" "$KILL_US")
+	[ "$resumed" = "$MASS_SESSIONS" ] && [ "$lost" = 0 ] ||
+		why="$resumed of $MASS_SESSIONS resumed, $lost lost"
+	[ "$n" = "$MASS_SESSIONS" ] || why="${why:+$why; }$n logins instead of $MASS_SESSIONS"
+	result load "$([ -z "$why" ] && echo true || echo false)" true "$n" "$lost" \
+		"$(jq -r '.gap_ms_max // ""' "$sum")" "$detect" "$why"
+	watch_stop
+	node_start "$victim"
+	nodes_wait_ready 40 || die "$victim did not come back in sync"
+}
+
+sessions_up() { # node count: sessions with a tunnel there
+	node_status "$1" | jq -e --argjson want "$2" '.members[0].active // 0 | . >= $want' >/dev/null
+}
