@@ -43,7 +43,7 @@ enum {
 	TDM_NAME_MAX = 64,         /* node, member, group names, with the NUL */
 	TDM_USER_MAX = 128,        /* user names, with the NUL */
 	TDM_CLIENT_TEXT_MAX = 128, /* client strings (agent, device, host name), with the NUL */
-	TDM_VERIFIER_LEN = 32,     /* SHA-256 of the token's text */
+	TDM_VERIFIER_LEN = 32,     /* SHA-256 of the token's 43 bytes */
 	TDM_ADDR_TEXT_MAX = 46,    /* IPv4 or IPv6 address text, with the NUL */
 	TDM_PREFIX_TEXT_MAX = 50,  /* the same with "/len" */
 	TDM_INDEX_SLOTS = 32,      /* session index = counter * 32 + slot of the creating node */

@@ -60,4 +60,6 @@ add_library(tandem_llhttp STATIC EXCLUDE_FROM_ALL "${TANDEM_LLHTTP_DIR}/llhttp.c
 	"${TANDEM_LLHTTP_DIR}/api.c" "${TANDEM_LLHTTP_DIR}/http.c")
 target_include_directories(tandem_llhttp SYSTEM PUBLIC "${TANDEM_LLHTTP_INCLUDE}")
 target_compile_options(tandem_llhttp PRIVATE -w)
+# Without it URLs may hold any byte and requests may follow a Connection: close.
+target_compile_definitions(tandem_llhttp PRIVATE LLHTTP_STRICT_MODE=1)
 target_link_libraries(tandem_llhttp PRIVATE tandem_foreign_flags)
