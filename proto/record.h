@@ -68,6 +68,9 @@ enum tdm_reason {
 	TDM_REASON_COUNT
 };
 
+/* How the session came in (S101, S104). */
+enum tdm_entry_way { TDM_ENTRY_CLIENT, TDM_ENTRY_PORTAL };
+
 enum tdm_tunnel_kind { TDM_TUNNEL_NONE, TDM_TUNNEL_TLS, TDM_TUNNEL_DTLS };
 
 /* What other nodes know of a tunnel: enough to show it and to wake its client. */
@@ -98,7 +101,8 @@ struct tdm_record {
 	char user[TDM_USER_MAX];
 	char group[TDM_NAME_MAX]; /* group policy */
 	char tunnel_group[TDM_NAME_MAX];
-	char auth_method[TDM_NAME_MAX];
+	char auth_method[TDM_NAME_MAX], auth_mode[TDM_NAME_MAX];
+	enum tdm_entry_way entry;
 	char agent[TDM_CLIENT_TEXT_MAX], device[TDM_NAME_MAX], hostname[TDM_CLIENT_TEXT_MAX];
 
 	/* inner addresses exactly as the client was told: it compares text; "" = none */
@@ -126,12 +130,27 @@ static inline bool tdm_state_is_live(enum tdm_session_state s)
 const char *tdm_session_state_name(enum tdm_session_state state);
 const char *tdm_reason_name(enum tdm_reason reason);
 
-/* Encode a record with its policy into out (protobuf, tandem.replication.Record).
- * TDM_ERR_TOO_LONG when cap is too small; TDM_RECORD_WIRE_MAX always suffices. */
-enum { TDM_RECORD_WIRE_MAX = 24 * 1024 };
-enum tdm_err tdm_record_encode(const struct tdm_record *rec, const struct tdm_policy *policy,
-	uint8_t *out, size_t cap, size_t *len) TDM_MUST_USE;
-/* Decode and check every bound; nothing is taken from a record that breaks one (TDM_ERR_MALFORMED).
+/*
+ * The wire forms (protobuf, tandem.replication.Record and .Policy). A record and its policy
+ * travel apart, because many sessions share one policy. Nodes keep and pass on the bytes they
+ * received; only a node that changes a record encodes it anew.
  */
-enum tdm_err tdm_record_decode(const uint8_t *wire, size_t len, struct tdm_record *rec,
-	struct tdm_policy *policy) TDM_MUST_USE;
+enum {
+	TDM_RECORD_WIRE_MAX = 4 * 1024,  /* more than the longest record we write */
+	TDM_POLICY_WIRE_MAX = 20 * 1024, /* more than the longest policy we write */
+};
+
+/* Encode into out[cap]. base (NULL allowed) is the wire form of the version before: its fields that
+ * this release does not know are carried over. TDM_ERR_TOO_LONG when cap is too small. */
+enum tdm_err tdm_record_encode(const struct tdm_record *rec, const uint8_t *base, size_t base_len,
+	uint8_t *out, size_t cap, size_t *len) TDM_MUST_USE;
+/* Decode and check every bound; nothing is taken from a record that breaks one
+ * (TDM_ERR_MALFORMED, rec is undefined then). */
+enum tdm_err tdm_record_decode(
+	const uint8_t *wire, size_t len, struct tdm_record *rec) TDM_MUST_USE;
+
+/* The same for a policy. TDM_ERR_NOMEM is possible in decode. */
+enum tdm_err tdm_policy_encode(
+	const struct tdm_policy *policy, uint8_t *out, size_t cap, size_t *len) TDM_MUST_USE;
+enum tdm_err tdm_policy_decode(
+	const uint8_t *wire, size_t len, struct tdm_policy *policy) TDM_MUST_USE;

@@ -71,13 +71,16 @@ struct tdm_event_login {
 	tdm_member_id member;
 	tdm_session_id id;
 	uint8_t verifier[TDM_VERIFIER_LEN];
-	const char *user, *tunnel_group, *auth_method, *agent, *device, *hostname;
+	const char *user, *tunnel_group, *auth_method, *auth_mode; /* NULL = "" */
+	const char *agent, *device, *hostname;                     /* NULL = "" */
+	enum tdm_entry_way entry;
 	const struct tdm_policy *policy;
 	struct tdm_ip peer;
 };
 
 struct tdm_event_resume {
 	uint64_t request;
+	tdm_member_id member; /* as the token says */
 	tdm_session_id id;
 	uint8_t verifier[TDM_VERIFIER_LEN];
 	const char *hostname; /* "" = unknown */
@@ -193,6 +196,8 @@ struct tdm_actions {
 	struct tdm_action *items;
 	size_t len, cap;
 	void *arena; /* bytes and texts the items point to */
+	bool lost;   /* memory ran out and an action is missing: the process has to end (a restart
+		      * is safe, going on is not) */
 };
 void tdm_actions_init(struct tdm_actions *actions);
 /* Forget the items and what they point to; keeps the memory for the next step. */
