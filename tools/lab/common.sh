@@ -57,6 +57,7 @@ detach() { # command...
 		done
 		exec setsid "$@" </dev/null
 	) &
+	disown # nothing is said when it is killed; $! stays
 }
 
 # State letter and start time of a process; the start time tells a reused pid from ours.

@@ -49,7 +49,8 @@ requests_stop() {
 	return 0
 }
 
-# Frames in the capture, counted. Requests have the node as destination (or everybody, for ARP).
+# Frames in the capture, counted. Requests have the node as destination (or everybody, for ARP);
+# an announcement ("tell" the address itself) is as good as an answer.
 frames_from() { # mac from_us to_us: answers for the service address
 	frames "$1" "$2" "$3" answer
 }
@@ -63,7 +64,7 @@ frames() { # mac from_us to_us answer|request
 		{ t = $1; sub(/\./, "", t); dst = $4; sub(/,$/, "", dst) }
 		t <= t0 || t >= t1 { next }
 		what == "answer" && $2 == mac && (index($0, "ICMP echo reply") ||
-			index($0, "Reply " addr " is-at")) { n++ }
+			index($0, "Reply " addr " is-at") || index($0, " tell " addr ",")) { n++ }
 		what == "request" && (dst == mac || dst == "Broadcast" || dst ~ /^ff:/) &&
 			(index($0, "ICMP echo request") || index($0, "who-has " addr)) { n++ }
 		END { print n + 0 }' "$D/capture.txt"

@@ -136,6 +136,6 @@ lab_save_logs() { # what
 		[ -s "$f" ] || continue
 		cp "$f" "$to/$(printf '%s' "${f#"$D"/}" | tr / -)"
 	done
-	rm -f "$to"/*tokens*
+	rm -f "$to"/*tokens* "$to"/*.pid "$to"/*-started
 	say "logs are in $to"
 }
