@@ -12,6 +12,7 @@
 #include "node/control/socket.h"
 #include "node/data/msg.h"
 #include "node/data/tls.h"
+#include "node/data/tun.h"
 #include "node/data/worker.h"
 #include "node/queue.h"
 #include "replication/cluster.h"
@@ -23,8 +24,6 @@ enum {
 	TDM_REQUEST_HOLD_MS = 20000,  /* a CONNECT waits this long for the node to be sure */
 	TDM_CLUSTER_KEY_MAX = 4096,
 };
-
-#define TDM_TUN_NAME "tandem0"
 
 /* Something a connection waits for. */
 struct tdm_request {
@@ -53,7 +52,8 @@ struct tdm_node {
 	const struct tdm_config *config;
 	struct tdm_diag *diag;
 	enum tdm_err result;
-	bool stopping, cluster_ready, rejoining;
+	bool stopping;
+	bool must_rejoin;    /* a message to the group was lost on the way */
 	tdm_ms stop_deadline;
 
 	uv_loop_t loop;
@@ -70,6 +70,7 @@ struct tdm_node {
 
 	struct tdm_queue from_cluster;
 	struct tdm_cluster_thread *corosync;
+	uint32_t connection; /* to the group, as the thread counts them; 0 = none */
 	struct tdm_address *address;
 	struct tdm_tls *tls;
 	struct tdm_users *users;
@@ -119,8 +120,8 @@ enum tdm_err tdm_node_cluster_start(struct tdm_node *node, struct tdm_diag *diag
 void tdm_node_cluster_stop(struct tdm_node *node);
 /* Hand a message to the group (or to ourselves without one). */
 void tdm_node_mcast(struct tdm_node *node, const uint8_t *data, size_t len);
-/* Local corosync does not answer: leave the group and join again when it does. */
-void tdm_node_rejoin(struct tdm_node *node);
+/* Let go of everything at once, leave the group and join again as a newcomer. */
+void tdm_node_rejoin(struct tdm_node *node, const char *why);
 
 /* numbers.c: epoch and index counters on disk. */
 enum tdm_err tdm_numbers_load(const char *directory, struct tdm_numbers *out,

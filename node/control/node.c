@@ -9,7 +9,6 @@
 #include "node/clock.h"
 #include "node/control/internal.h"
 #include "node/control/node.h"
-#include "node/data/tun.h"
 
 enum { STOP_TIMEOUT_MS = 3000 };
 
@@ -55,8 +54,11 @@ static void on_tick(uv_timer_t *timer)
 		return;
 	}
 	tdm_address_alive_control(node->address);
-	if (!node->config->cluster.none && tdm_address_is_fenced(node->address))
-		tdm_node_rejoin(node);
+	if (node->must_rejoin)
+		tdm_node_rejoin(node, "messages to the cluster pile up");
+	else if (!node->config->cluster.none && tdm_address_is_fenced(node->address))
+		tdm_node_rejoin(node, "the local corosync does not answer");
+	node->must_rejoin = false;
 	tdm_node_feed(node, &event);
 	tdm_node_retry_held(node);
 }
