@@ -12,8 +12,11 @@
 
 enum { TDM_LEASE_MS = 200, TDM_LEASE_RENEW_MS = 50, TDM_LIVENESS_MS = 150 };
 
-/* Mark of every socket that the daemon closes on purpose: only such FIN and RST leave the node. */
-enum { TDM_SOCKET_MARK = 0x7464 };
+/* Mark (SO_MARK) of every connection that the daemon closes on purpose: only such FIN and RST leave
+ * the node. Connections in use carry the second one, set after accept: what the kernel sends for
+ * them when the daemon is dead stays here, resets without ACK included. Listeners carry none: the
+ * resets that answer stale segments of a dead node's connections must leave. */
+enum { TDM_SOCKET_MARK = 0x7464, TDM_SOCKET_LIVE_MARK = 0x7463 };
 
 struct tdm_address;
 
