@@ -77,12 +77,12 @@ static void print_from_service(FILE *out, const struct tdm_config *config)
 	      "\t\tip6 saddr != @" TDM_NFT_INET_LEASE6 " drop\n",
 		out);
 	fputs("\t\t# refused connection attempts\n"
-	      "\t\ttcp sport @ports tcp flags & (rst | ack) == rst | ack tcp sequence 0 drop\n",
+	      "\t\ttcp sport @ports tcp flags & (rst | ack) == (rst | ack) tcp sequence 0 drop\n",
 		out);
 	fprintf(out,
 		"\t\t# closes that the daemon did not mean\n"
-		"\t\ttcp sport @ports tcp flags & (fin | ack) == fin | ack meta mark != 0x%x drop\n"
-		"\t\ttcp sport @ports tcp flags & (rst | ack) == rst | ack meta mark != 0x%x drop\n"
+		"\t\ttcp sport @ports tcp flags & (fin | ack) == (fin | ack) meta mark != 0x%x drop\n"
+		"\t\ttcp sport @ports tcp flags & (rst | ack) == (rst | ack) meta mark != 0x%x drop\n"
 		"\t\ttcp sport @ports tcp flags & rst == rst meta mark 0x%x drop\n",
 		TDM_SOCKET_MARK, TDM_SOCKET_MARK, TDM_SOCKET_LIVE_MARK);
 	fprintf(out,
