@@ -59,5 +59,10 @@ drill_configs() {
 	done
 	out=$(ns_run c1 nft -c -f "$ROOT/ha-configs/nftables/tandem.nft" 2>&1) ||
 		why="${why:+$why; }tandem.nft: $out"
+	# what the file shows is what the daemon makes of the pair's configuration
+	sed -e "s|/etc/tandem/|$D/etc/|" "$ROOT/ha-configs/pair/tandem.yaml" >"$D/check.yaml"
+	"$BIN/tandemd" --print-nft "$D/check.yaml" | diff -w \
+		<(sed '1,/^$/d' "$ROOT/ha-configs/nftables/tandem.nft") - >"$D/nft.diff" ||
+		why="${why:+$why; }tandem.nft differs from tandemd --print-nft: $(grep -m1 '^[<>]' "$D/nft.diff")"
 	result files false false "" "" "" "" "$why"
 }

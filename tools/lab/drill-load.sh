@@ -29,9 +29,9 @@ drill_login_storm_kill() {
 	kill -TERM "$pid" 2>/dev/null
 	wait "$pid"
 	n=$(wc -l <"$tokens")
-	load_run resume --tokens "$tokens" --concurrency "$STORM_CONCURRENCY" --json \
+	load_run resume --logout --tokens "$tokens" --concurrency "$STORM_CONCURRENCY" --json \
 		>"$D/resume.json" 2>"$D/resume.log"
-	ok=$(jq -r '.resumed // 0' "$D/resume.json" 2>/dev/null)
+	ok=$(jq -r '.ok // 0' "$D/resume.json" 2>/dev/null)
 	refused=$(jq -r '.refused_401 // 0' "$D/resume.json" 2>/dev/null)
 	[ "${ok:-0}" = "$n" ] ||
 		why="$n tokens received, ${ok:-0} resumed, ${refused:-?} refused: $(tail -n 1 "$D/resume.log")"
@@ -45,7 +45,7 @@ hold_logged_in() { # count: live sessions as the owner counts them
 }
 
 drill_mass_resume() {
-	local victim survivor why='' sum detect resumed lost=0 n pid
+	local victim survivor why='' sum detect resumed moved lost=0 n pid
 	victim=$(lab_owner) || die "no owner to kill"
 	survivor=$(other_node "$victim")
 	log_mark
@@ -61,15 +61,18 @@ drill_mass_resume() {
 	kill -TERM "$pid"
 	wait_for 10 pid_gone "$pid" || die "tandem-load does not end"
 	sum=$(client_dir load)/summary.json
-	resumed=$(jq -r '.resumed // 0' "$sum")
+	resumed=$(jq -r '.resumed_sessions // 0' "$sum")
+	moved=$(jq -r '.address_changed // 0' "$sum")
 	lost=$(jq -r '.lost // 0' "$sum")
 	n=$(logins load)
 	detect=$(detect_ms "$survivor" "$victim" "$KILL_US")
 	[ "$resumed" = "$MASS_SESSIONS" ] && [ "$lost" = 0 ] ||
 		why="$resumed of $MASS_SESSIONS resumed, $lost lost"
+	[ "$moved" = 0 ] || why="${why:+$why; }$moved inner addresses changed"
 	[ "$n" = "$MASS_SESSIONS" ] || why="${why:+$why; }$n logins instead of $MASS_SESSIONS"
-	result load "$([ -z "$why" ] && echo true || echo false)" true "$n" "$lost" \
-		"$(jq -r '.gap_ms_max // ""' "$sum")" "$detect" "$why"
+	result load "$([ "$resumed" = "$MASS_SESSIONS" ] && echo true || echo false)" \
+		"$([ "$moved" = 0 ] && echo true || echo false)" "$n" "$lost" \
+		"$(jq -r '.gap_ms.max // ""' "$sum")" "$detect" "$why"
 	watch_stop
 	node_start "$victim"
 	nodes_wait_ready 40 || die "$victim did not come back in sync"

@@ -71,7 +71,7 @@ logins() { # user
 	local n
 	for n in $(lab_nodes); do
 		tail -c "+$(($(cat "$D/$n/log.mark") + 1))" "$D/$n/tandemd.log"
-	done | grep 'auth ok' | grep -cw -- "$1"
+	done | grep -c "auth ok user=$1 "
 }
 
 # A bare CPG member on every node, in a group of the lab's own.
