@@ -2,10 +2,10 @@
 /* The request parser: llhttp finds the structure, this file stores it within bounds. */
 #include "proto/http.h"
 
+#include <llhttp.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "llhttp.h"
 #include "proto/bytes.h"
 
 enum {
