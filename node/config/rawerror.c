@@ -123,6 +123,17 @@ static enum tdm_err missing_key(
 		parent.text[0] ? " in " : "", parent.text);
 }
 
+/* Of a list with too few or too many entries: the list, not its last entry. */
+static struct tdm_place_path list_path(const struct tdm_raw_error *error)
+{
+	struct tdm_place_path path = backtrace_path(error, 2);
+	size_t len = strlen(path.text);
+
+	if (len && path.text[len - 1] == ']')
+		*strrchr(path.text, '[') = '\0';
+	return path;
+}
+
 static const char *wrong_kind(const char *message)
 {
 	if (strstr(message, "Expecting SEQUENCE"))
@@ -152,11 +163,12 @@ static enum tdm_err wrong_value(const struct tdm_raw_error *error,
 	if (kind)
 		return tdm_places_error(places, diag, path.text, "%s", kind);
 	if (strstr(message, "Excessive entries"))
-		return tdm_places_error(places, diag, path.text, "too many entries; at most %lu",
+		return tdm_places_error(places, diag, list_path(error).text,
+			"too many entries; at most %lu",
 			number ? strtoul(number + 1, NULL, 10) : 0);
 	if (strstr(message, "Insufficient entries"))
-		return tdm_places_error(
-			places, diag, path.text, "the list is empty; give at least one entry");
+		return tdm_places_error(places, diag, list_path(error).text,
+			"the list is empty; give at least one entry");
 	if (strstr(message, "STRING length >"))
 		return tdm_places_error(places, diag, path.text, "the text is too long");
 	message += strncmp(message, "Load: ", 6) ? 0 : 6;
