@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Executes the core's actions, in their order. Nothing here feeds the core: that would be re-entry. */
+/* Executes the core's actions, in their order. Nothing here feeds the core: that would be re-entry.
+ */
 #include <inttypes.h>
 
 #include "node/control/internal.h"
@@ -93,8 +94,7 @@ void tdm_node_on_serving(struct tdm_node *node, const struct tdm_msg *msg)
 
 static void on_save(struct tdm_node *node, const struct tdm_numbers *numbers)
 {
-	enum tdm_err err =
-		tdm_numbers_save(node->config->journal_directory, numbers, node->diag);
+	enum tdm_err err = tdm_numbers_save(node->config->journal_directory, numbers, node->diag);
 
 	if (err)
 		tdm_node_fail(node, err, node->diag->text);

@@ -85,8 +85,8 @@ static enum tdm_err member_config(const struct tdm_config_member *from,
 	return TDM_OK;
 }
 
-static enum tdm_err make_core(struct tdm_node *node, const struct tdm_cpg_info *info,
-	struct tdm_diag *diag)
+static enum tdm_err make_core(
+	struct tdm_node *node, const struct tdm_cpg_info *info, struct tdm_diag *diag)
 {
 	const struct tdm_config *config = node->config;
 	struct tdm_cluster_config cc = { .self = info->self,
@@ -269,8 +269,8 @@ enum tdm_err tdm_node_cluster_start(struct tdm_node *node, struct tdm_diag *diag
 	if (!err)
 		err = tdm_cluster_thread_start(&tc, &node->corosync);
 	if (err)
-		(void)tdm_diag_set(diag, err, "cannot start the thread for corosync: %s",
-			tdm_err_text(err));
+		(void)tdm_diag_set(
+			diag, err, "cannot start the thread for corosync: %s", tdm_err_text(err));
 	return err;
 }
 

@@ -20,14 +20,14 @@
 enum {
 	TDM_WORKERS_MAX = 16,
 	TDM_WORKER_QUEUE = 4096,
-	TDM_REQUESTS_MAX = 4096,      /* logins and resumes under way at the same time */
-	TDM_REQUEST_HOLD_MS = 20000,  /* a CONNECT waits this long for the node to be sure */
+	TDM_REQUESTS_MAX = 4096,     /* logins and resumes under way at the same time */
+	TDM_REQUEST_HOLD_MS = 20000, /* a CONNECT waits this long for the node to be sure */
 	TDM_CLUSTER_KEY_MAX = 4096,
 };
 
 /* Something a connection waits for. */
 struct tdm_request {
-	uint64_t id; /* 0 = free slot */
+	uint64_t id;         /* 0 = free slot */
 	struct tdm_msg *msg; /* AUTH or CONNECT, owned */
 	tdm_ms since;
 	bool held; /* a CONNECT that waits for the node to be sure */
@@ -53,7 +53,7 @@ struct tdm_node {
 	struct tdm_diag *diag;
 	enum tdm_err result;
 	bool stopping;
-	bool must_rejoin;    /* a message to the group was lost on the way */
+	bool must_rejoin; /* a message to the group was lost on the way */
 	tdm_ms stop_deadline;
 
 	uv_loop_t loop;
@@ -124,8 +124,8 @@ void tdm_node_mcast(struct tdm_node *node, const uint8_t *data, size_t len);
 void tdm_node_rejoin(struct tdm_node *node, const char *why);
 
 /* numbers.c: epoch and index counters on disk. */
-enum tdm_err tdm_numbers_load(const char *directory, struct tdm_numbers *out,
-	struct tdm_diag *diag) TDM_MUST_USE;
+enum tdm_err tdm_numbers_load(
+	const char *directory, struct tdm_numbers *out, struct tdm_diag *diag) TDM_MUST_USE;
 /* Durable when it returns TDM_OK. */
 enum tdm_err tdm_numbers_save(const char *directory, const struct tdm_numbers *numbers,
 	struct tdm_diag *diag) TDM_MUST_USE;

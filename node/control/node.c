@@ -152,8 +152,8 @@ static enum tdm_err start(struct tdm_node *node, struct tdm_diag *diag)
 			config->auth.threads, config->auth.queue, tdm_node_auth_done, node,
 			&node->auth, diag);
 	if (!err)
-		err = tdm_control_socket_new(&node->loop, config->control_socket, &ops,
-			&node->socket, diag);
+		err = tdm_control_socket_new(
+			&node->loop, config->control_socket, &ops, &node->socket, diag);
 	if (!err)
 		err = tdm_address_new(config, &node->address, diag);
 	if (!err)

@@ -13,20 +13,19 @@
 
 #include "node/control/internal.h"
 
-#define NUMBERS_FILE "numbers"
+#define NUMBERS_FILE   "numbers"
 #define NUMBERS_FORMAT "tandem-numbers 1\nepoch %" PRIu64 "\nindex %" PRIu64 "\n"
-#define NUMBERS_SCAN "tandem-numbers 1\nepoch %" SCNu64 "\nindex %" SCNu64 "\n"
+#define NUMBERS_SCAN   "tandem-numbers 1\nepoch %" SCNu64 "\nindex %" SCNu64 "\n"
 
 enum { NUMBERS_TEXT_MAX = 128, DIRECTORY_MODE = 0700, FILE_MODE = 0600 };
 
 static enum tdm_err io_error(struct tdm_diag *diag, const char *what, const char *path)
 {
-	return tdm_diag_set(diag, TDM_ERR_IO, "journal: cannot %s %s: %s", what, path,
-		strerror(errno));
+	return tdm_diag_set(
+		diag, TDM_ERR_IO, "journal: cannot %s %s: %s", what, path, strerror(errno));
 }
 
-enum tdm_err tdm_numbers_load(const char *directory, struct tdm_numbers *out,
-	struct tdm_diag *diag)
+enum tdm_err tdm_numbers_load(const char *directory, struct tdm_numbers *out, struct tdm_diag *diag)
 {
 	char path[TDM_PATH_MAX + sizeof(NUMBERS_FILE) + 1], text[NUMBERS_TEXT_MAX] = { 0 };
 	ssize_t n;
@@ -45,7 +44,8 @@ enum tdm_err tdm_numbers_load(const char *directory, struct tdm_numbers *out,
 		return io_error(diag, "read", path);
 	if (sscanf(text, NUMBERS_SCAN, &out->epoch_counter, &out->index_counter) != 2)
 		return tdm_diag_set(diag, TDM_ERR_CONFIG,
-			"journal: %s is damaged; it must hold two numbers. Remove it only when every "
+			"journal: %s is damaged; it must hold two numbers. Remove it only when "
+			"every "
 			"other node is running, so that they can be learned again",
 			path);
 	return TDM_OK;
@@ -66,8 +66,8 @@ static enum tdm_err write_synced(const char *path, const char *text, struct tdm_
 	return ok ? TDM_OK : TDM_ERR_IO;
 }
 
-enum tdm_err tdm_numbers_save(const char *directory, const struct tdm_numbers *numbers,
-	struct tdm_diag *diag)
+enum tdm_err tdm_numbers_save(
+	const char *directory, const struct tdm_numbers *numbers, struct tdm_diag *diag)
 {
 	char path[TDM_PATH_MAX + sizeof(NUMBERS_FILE) + 1], fresh[sizeof(path) + 4];
 	char text[NUMBERS_TEXT_MAX];
@@ -76,8 +76,8 @@ enum tdm_err tdm_numbers_save(const char *directory, const struct tdm_numbers *n
 
 	snprintf(path, sizeof(path), "%s/" NUMBERS_FILE, directory);
 	snprintf(fresh, sizeof(fresh), "%s.new", path);
-	snprintf(text, sizeof(text), NUMBERS_FORMAT, numbers->epoch_counter,
-		numbers->index_counter);
+	snprintf(
+		text, sizeof(text), NUMBERS_FORMAT, numbers->epoch_counter, numbers->index_counter);
 	err = write_synced(fresh, text, diag);
 	if (err)
 		return err;

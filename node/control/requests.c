@@ -96,9 +96,8 @@ static const struct tdm_policy *policy_for(struct tdm_node *node, const struct t
 	const char *group, const char **tunnel_group)
 {
 	const struct tdm_config_tunnel_group *tg =
-		auth->tunnel_group[0] ?
-			tdm_config_tunnel_group(node->config, auth->tunnel_group) :
-			&node->config->tunnel_groups[0];
+		auth->tunnel_group[0] ? tdm_config_tunnel_group(node->config, auth->tunnel_group)
+				      : &node->config->tunnel_groups[0];
 
 	if (!tg || node->config->tunnel_groups_len == 0)
 		return NULL;
@@ -210,8 +209,8 @@ static void ask_core(struct tdm_node *node, struct tdm_request *r)
 	tdm_node_feed(node, &event);
 }
 
-static void answer_connect(struct tdm_node *node, struct tdm_request *r, enum tdm_err err,
-	const struct tdm_action *a)
+static void answer_connect(
+	struct tdm_node *node, struct tdm_request *r, enum tdm_err err, const struct tdm_action *a)
 {
 	struct tdm_msg *msg = answer_to(r->msg, TDM_MSG_CONNECT_RESULT);
 
@@ -246,7 +245,7 @@ void tdm_node_on_connect(struct tdm_node *node, struct tdm_msg *msg)
 static bool is_unsure(enum tdm_err err)
 {
 	return err == TDM_ERR_NOT_OWNER || err == TDM_ERR_NOT_SYNCED ||
-		err == TDM_ERR_NOT_QUORATE || err == TDM_ERR_CLUSTER_LOST || err == TDM_ERR_AGAIN;
+	       err == TDM_ERR_NOT_QUORATE || err == TDM_ERR_CLUSTER_LOST || err == TDM_ERR_AGAIN;
 }
 
 void tdm_node_resume_result(struct tdm_node *node, const struct tdm_action *a)
@@ -256,8 +255,7 @@ void tdm_node_resume_result(struct tdm_node *node, const struct tdm_action *a)
 
 	if (!r)
 		return;
-	r->held = is_unsure(a->resume.err) &&
-		tdm_clock_ms() - r->since < TDM_REQUEST_HOLD_MS;
+	r->held = is_unsure(a->resume.err) && tdm_clock_ms() - r->since < TDM_REQUEST_HOLD_MS;
 	if (r->held)
 		return;
 	tdm_endpoint_text(&r->msg->connect.tunnel.remote, peer);
@@ -266,8 +264,8 @@ void tdm_node_resume_result(struct tdm_node *node, const struct tdm_action *a)
 			tdm_reason_name(a->resume.reason));
 	else
 		tdm_log_info("session %u: tunnel user=%s address=%s peer=%s",
-			a->resume.record->index, a->resume.record->user,
-			a->resume.record->addr4, peer);
+			a->resume.record->index, a->resume.record->user, a->resume.record->addr4,
+			peer);
 	answer_connect(node, r, a->resume.err, a);
 }
 
