@@ -103,12 +103,13 @@ static int on_url_complete(llhttp_t *ll)
 static int on_header_field(llhttp_t *ll, const char *at, size_t len)
 {
 	struct tdm_http_parser *p = ll->data;
-	struct tdm_http_header *slot = &p->req.headers[p->req.header_count];
+	struct tdm_http_header *slot;
 
-	if (p->head_complete) /* trailers of a chunked body are of no use here */
+	if (p->head_complete || len == 0) /* trailers of a chunked body are of no use here */
 		return 0;
 	if (p->req.header_count == TDM_HTTP_HEADERS_MAX)
 		return fail(p, TDM_ERR_TOO_LONG, STATUS_HEAD_TOO_LARGE);
+	slot = &p->req.headers[p->req.header_count];
 	if (!slot->name)
 		slot->name = p->impl->head + p->impl->head_len;
 	return store(p, at, len);
@@ -117,12 +118,18 @@ static int on_header_field(llhttp_t *ll, const char *at, size_t len)
 static int on_header_field_complete(llhttp_t *ll)
 {
 	struct tdm_http_parser *p = ll->data;
+	struct tdm_http_header *slot;
 	int err;
 
 	if (p->head_complete)
 		return 0;
+	if (p->req.header_count == TDM_HTTP_HEADERS_MAX)
+		return fail(p, TDM_ERR_TOO_LONG, STATUS_HEAD_TOO_LARGE);
+	slot = &p->req.headers[p->req.header_count];
+	if (!slot->name) /* llhttp lets ": value" pass */
+		return fail(p, TDM_ERR_MALFORMED, STATUS_BAD_REQUEST);
 	err = store_end(p);
-	p->req.headers[p->req.header_count].value = p->impl->head + p->impl->head_len;
+	slot->value = p->impl->head + p->impl->head_len;
 	return err;
 }
 
