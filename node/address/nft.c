@@ -81,8 +81,10 @@ static void print_from_service(FILE *out, const struct tdm_config *config)
 		out);
 	fprintf(out,
 		"\t\t# closes that the daemon did not mean\n"
-		"\t\ttcp sport @ports tcp flags & (fin | ack) == (fin | ack) meta mark != 0x%x drop\n"
-		"\t\ttcp sport @ports tcp flags & (rst | ack) == (rst | ack) meta mark != 0x%x drop\n"
+		"\t\ttcp sport @ports tcp flags & (fin | ack) == (fin | ack) meta mark != 0x%x "
+		"drop\n"
+		"\t\ttcp sport @ports tcp flags & (rst | ack) == (rst | ack) meta mark != 0x%x "
+		"drop\n"
 		"\t\ttcp sport @ports tcp flags & rst == rst meta mark 0x%x drop\n",
 		TDM_SOCKET_MARK, TDM_SOCKET_MARK, TDM_SOCKET_LIVE_MARK);
 	fprintf(out,
@@ -194,12 +196,24 @@ enum tdm_err tdm_nft_load(struct tdm_nft *nft, const char *text, struct tdm_diag
 		*error ? error : "unknown reason");
 }
 
+/* One table per call: the library's cache is filtered by the last command alone. */
+static const char *list_table(struct tdm_nft *nft, const char *command)
+{
+	if (nft_run_cmd_from_buffer(nft->ctx, command) == 0)
+		return nft_ctx_get_output_buffer(nft->ctx);
+	nft_ctx_get_error_buffer(nft->ctx); /* empties it */
+	return NULL;
+}
+
 char *tdm_nft_listing(struct tdm_nft *nft)
 {
-	if (nft_run_cmd_from_buffer(nft->ctx,
-		    "list table arp " TDM_NFT_TABLE "; list table inet " TDM_NFT_TABLE) != 0) {
-		nft_ctx_get_error_buffer(nft->ctx);
-		return NULL;
-	}
-	return strdup(nft_ctx_get_output_buffer(nft->ctx));
+	const char *arp = list_table(nft, "list table arp " TDM_NFT_TABLE);
+	char *first = arp ? strdup(arp) : NULL;
+	const char *inet = first ? list_table(nft, "list table inet " TDM_NFT_TABLE) : NULL;
+	char *both = NULL;
+
+	if (inet && asprintf(&both, "%s%s", first, inet) < 0)
+		both = NULL;
+	free(first);
+	return both;
 }
