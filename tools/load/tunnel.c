@@ -61,6 +61,19 @@ static bool same_addresses(const struct tdm_load_session *s, const struct addres
 	return !strcmp(s->v4, a->v4) && !strcmp(s->v4_mask, a->v4_mask) && !strcmp(s->v6, a->v6);
 }
 
+static void changed(
+	struct tdm_load_engine *e, struct tdm_load_session *s, const struct addresses *got)
+{
+	char buf[256];
+	struct tdm_text text;
+
+	tdm_text_init(&text, buf, sizeof(buf));
+	tdm_text_addf(&text, "%s/%s %s to %s/%s %s", s->v4, s->v4_mask, s->v6, got->v4,
+		got->v4_mask, got->v6);
+	tdm_load_session_failed(
+		e, s, TDM_LOAD_WHY_address_changed, &(struct tdm_load_span){ text.buf, text.len });
+}
+
 static void count_resume(struct tdm_load_engine *e, struct tdm_load_session *s)
 {
 	struct tdm_load_stats *stats = &e->stats;
@@ -108,7 +121,7 @@ static void accepted(
 		return;
 	}
 	if (s->had_tunnel && !same_addresses(s, &got)) {
-		tdm_load_session_failed(e, s, TDM_LOAD_WHY_address_changed, NULL);
+		changed(e, s, &got);
 		return;
 	}
 	memcpy(s->v4, got.v4, sizeof(s->v4));
