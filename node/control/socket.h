@@ -19,8 +19,8 @@ struct tdm_control_ops {
 	void (*status)(void *ctx, struct tdm_cluster_status *out);
 	void (*sessions)(void *ctx, tdm_session_visit *visit, void *visit_ctx);
 	/* End a session, reason TDM_REASON_ADMIN. The answer is given through
-	 * tdm_control_logoff_done with the same ticket, once per call, at once or later. An error
-	 * returned is an answer too. */
+	 * tdm_control_socket_logoff_done with the same ticket, once per call, at once or later. An
+	 * error returned is an answer too. */
 	enum tdm_err (*logoff)(void *ctx, uint64_t ticket, tdm_session_id id);
 };
 
@@ -34,10 +34,11 @@ struct tdm_control_config {
 
 /* Make the socket, and its directory when there is none. The socket of a dead daemon is replaced; a
  * live one is TDM_ERR_EXISTS. TDM_ERR_IO, TDM_ERR_NOMEM with diag. */
-enum tdm_err tdm_control_open(const struct tdm_control_config *config,
+enum tdm_err tdm_control_socket_new(const struct tdm_control_config *config,
 	struct tdm_control_socket **out, struct tdm_diag *diag) TDM_MUST_USE;
 /* Result of one logoff. A ticket whose client is gone is ignored. */
-void tdm_control_logoff_done(struct tdm_control_socket *socket, uint64_t ticket, enum tdm_err err);
+void tdm_control_socket_logoff_done(
+	struct tdm_control_socket *socket, uint64_t ticket, enum tdm_err err);
 /* Remove the socket and close the clients. The loop has to run on until its handles are closed; the
  * rest is freed then. NULL is fine. */
-void tdm_control_close(struct tdm_control_socket *socket);
+void tdm_control_socket_free(struct tdm_control_socket *socket);

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "node/control/request.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "node/log.h"
+#include "proto/text.h"
+
+static void answer_status(struct tdm_control_request *r)
+{
+	const struct tdm_control_config *config = r->config;
+	struct tdm_cluster_status *status = calloc(1, sizeof(*status));
+
+	if (!status) {
+		r->out->failed = true;
+		return;
+	}
+	config->ops.status(config->ctx, status);
+	tdm_control_reply_status(r->out, &r->identity, status);
+	free(status);
+}
+
+struct listing {
+	struct tdm_control_request *request;
+	const Tandem__Control__Filter *filter;
+};
+
+static bool list_session(void *ctx, const struct tdm_record *record,
+	const struct tdm_policy *policy, tdm_ms age_ms, bool unprotected)
+{
+	struct listing *l = ctx;
+
+	if (tdm_control_matches(l->filter, record))
+		tdm_control_reply_session(l->request->out, l->request->config->config, record,
+			policy, age_ms, unprotected, l->request->now);
+	return !l->request->out->failed;
+}
+
+static bool is_state(const char *text)
+{
+	static const char *const states[] = { "", "new", "active", "inactive", "ended" };
+
+	for (size_t i = 0; i < sizeof(states) / sizeof(states[0]); i++)
+		if (!strcmp(text, states[i]))
+			return true;
+	return false;
+}
+
+static void answer_sessions(struct tdm_control_request *r, const Tandem__Control__Filter *filter)
+{
+	const struct tdm_control_config *config = r->config;
+	struct listing listing = { .request = r, .filter = filter };
+
+	if (filter && !is_state(filter->state)) {
+		tdm_control_out_error(r->out, TDM_ERR_INVAL,
+			"there is no such state; new, active, inactive and ended are known");
+		return;
+	}
+	config->ops.sessions(config->ctx, list_session, &listing);
+	tdm_control_reply_sessions_end(r->out);
+}
+
+/* Ids first: the table must not change while it is walked. */
+struct collection {
+	Tandem__Control__Filter filter;
+	tdm_session_id *ids;
+	size_t len, cap;
+	bool failed;
+};
+
+static bool collect_id(void *ctx, const struct tdm_record *record, const struct tdm_policy *policy,
+	tdm_ms age_ms, bool unprotected)
+{
+	struct collection *c = ctx;
+
+	(void)policy, (void)age_ms, (void)unprotected;
+	if (!tdm_control_matches(&c->filter, record))
+		return true;
+	if (c->len == c->cap) {
+		size_t cap = c->cap ? c->cap * 2 : 16;
+		tdm_session_id *grown = realloc(c->ids, cap * sizeof(*grown));
+
+		c->failed = !grown;
+		if (!grown)
+			return false;
+		c->ids = grown;
+		c->cap = cap;
+	}
+	c->ids[c->len++] = record->id;
+	return true;
+}
+
+static void describe(char *out, size_t cap, const Tandem__Control__LogoffRequest *request)
+{
+	char user[TDM_USER_MAX];
+
+	if (request->user[0])
+		snprintf(out, cap, "user \"%s\"%s",
+			tdm_text_safe(request->user, strlen(request->user), user, sizeof(user)),
+			request->index ? " by index" : "");
+	else
+		snprintf(out, cap, "index %u", request->index);
+}
+
+static void start_logoff(struct tdm_control_request *r, const struct collection *c)
+{
+	const struct tdm_control_config *config = r->config;
+	struct tdm_control_logoff *logoff = r->logoff;
+
+	logoff->ticket = r->ticket;
+	logoff->waiting = (uint32_t)c->len;
+	logoff->ended = logoff->failed = 0;
+	for (size_t i = 0; i < c->len; i++) {
+		enum tdm_err err = config->ops.logoff(config->ctx, r->ticket, c->ids[i]);
+
+		if (err)
+			tdm_control_request_logoff_done(logoff, &r->peer, err, r->out);
+	}
+}
+
+static void answer_logoff(
+	struct tdm_control_request *r, const Tandem__Control__LogoffRequest *request)
+{
+	struct collection c = { .filter = TANDEM__CONTROL__FILTER__INIT };
+
+	if (!r->peer.admin) {
+		tdm_control_out_error(r->out, TDM_ERR_PERM, "only root may end sessions");
+		return;
+	}
+	if (!request->index && !request->user[0]) {
+		tdm_control_out_error(
+			r->out, TDM_ERR_INVAL, "which session? give an index or a user");
+		return;
+	}
+	c.filter.index = request->index;
+	c.filter.user = request->user;
+	r->config->ops.sessions(r->config->ctx, collect_id, &c);
+	describe(r->logoff->what, sizeof(r->logoff->what), request);
+	if (c.failed)
+		tdm_control_out_error(r->out, TDM_ERR_NOMEM, "out of memory");
+	else if (!c.len)
+		tdm_control_out_error(r->out, TDM_ERR_NOT_FOUND, "there is no such session");
+	else
+		start_logoff(r, &c);
+	free(c.ids);
+}
+
+void tdm_control_request_logoff_done(struct tdm_control_logoff *logoff,
+	const struct tdm_control_peer *peer, enum tdm_err err, struct tdm_control_out *out)
+{
+	if (!logoff->waiting)
+		return;
+	logoff->waiting--;
+	if (err)
+		logoff->failed++;
+	else
+		logoff->ended++;
+	if (logoff->waiting)
+		return;
+	tdm_log_info("control: uid %u (pid %d) logged off %s: %u sessions ended, %u failed",
+		peer->uid, peer->pid, logoff->what, logoff->ended, logoff->failed);
+	if (!logoff->ended)
+		tdm_control_out_error(out, err, tdm_err_text(err));
+	else
+		tdm_control_reply_logoff(out, logoff->ended, logoff->failed);
+	logoff->ticket = 0;
+}
+
+void tdm_control_request(struct tdm_control_request *r, const uint8_t *data, size_t len)
+{
+	Tandem__Control__Request *request = tandem__control__request__unpack(NULL, len, data);
+
+	if (!request) {
+		tdm_control_out_error(r->out, TDM_ERR_MALFORMED, "the request is not understood");
+		return;
+	}
+	switch (request->kind_case) {
+	case TANDEM__CONTROL__REQUEST__KIND_STATUS:
+		answer_status(r);
+		break;
+	case TANDEM__CONTROL__REQUEST__KIND_SESSIONS:
+		answer_sessions(r, request->sessions->filter);
+		break;
+	case TANDEM__CONTROL__REQUEST__KIND_LOGOFF:
+		answer_logoff(r, request->logoff);
+		break;
+	default:
+		tdm_control_out_error(r->out, TDM_ERR_UNSUPPORTED,
+			"this daemon does not know that request; is it older than the tool?");
+	}
+	tandem__control__request__free_unpacked(request, NULL);
+}
