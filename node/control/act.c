@@ -130,6 +130,7 @@ static void execute(struct tdm_node *node, const struct tdm_action *a)
 		tdm_node_resume_result(node, a);
 		break;
 	case TDM_ACTION_LOGOUT_RESULT:
+		tdm_control_socket_logoff_done(node->socket, a->logout.request, a->logout.err);
 		break;
 	case TDM_ACTION_CLOSE_TUNNEL:
 		on_close(node, a);

@@ -6,7 +6,6 @@
 
 #include "node/address/address.h"
 #include "node/auth/pool.h"
-#include "node/auth/users.h"
 #include "node/cluster_thread.h"
 #include "node/config/config.h"
 #include "node/control/socket.h"
@@ -73,8 +72,9 @@ struct tdm_node {
 	uint32_t connection; /* to the group, as the thread counts them; 0 = none */
 	struct tdm_address *address;
 	struct tdm_tls *tls;
-	struct tdm_users *users;
+	struct tdm_auth_file *users;
 	struct tdm_auth_pool *auth;
+	const char *auth_method;
 	struct tdm_control_socket *socket;
 
 	struct tdm_worker *workers[TDM_WORKERS_MAX];
@@ -131,4 +131,4 @@ enum tdm_err tdm_numbers_save(const char *directory, const struct tdm_numbers *n
 	struct tdm_diag *diag) TDM_MUST_USE;
 
 /* status.c: answers for the control socket. */
-struct tdm_control_ops tdm_node_control_ops(struct tdm_node *node);
+struct tdm_control_ops tdm_node_control_ops(void);

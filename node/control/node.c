@@ -34,12 +34,24 @@ static void begin_stop(struct tdm_node *node)
 	stop_workers(node);
 }
 
+/* The log file and the users; the rest of the configuration stays as it was read. */
+static void reload(struct tdm_node *node)
+{
+	struct tdm_diag diag = { 0 };
+
+	tdm_log_reopen();
+	if (tdm_auth_file_reload(node->users, &diag))
+		tdm_log_error("users stay as they were: %s", diag.text);
+	else
+		tdm_log_info("users read again");
+}
+
 static void on_signal(uv_signal_t *handle, int signum)
 {
 	struct tdm_node *node = handle->data;
 
 	if (signum == SIGHUP)
-		tdm_log_reopen();
+		reload(node);
 	else
 		begin_stop(node);
 }
@@ -136,24 +148,45 @@ static void open_listeners(struct tdm_node *node)
 	}
 }
 
+static enum tdm_err start_auth(struct tdm_node *node, struct tdm_diag *diag)
+{
+	struct tdm_auth_pool_config pc = { .loop = &node->loop,
+		.threads = node->config->auth.threads,
+		.queue = node->config->auth.queue,
+		.done = tdm_node_auth_done,
+		.ctx = node };
+	enum tdm_err err = tdm_auth_file_new(node->config->auth.file, &node->users, diag);
+
+	if (err)
+		return err;
+	pc.backend = tdm_auth_file_backend(node->users);
+	node->auth_method = pc.backend.method;
+	return tdm_auth_pool_new(&pc, &node->auth, diag);
+}
+
+static enum tdm_err start_socket(struct tdm_node *node, struct tdm_diag *diag)
+{
+	struct tdm_control_config cc = { .loop = &node->loop,
+		.config = node->config,
+		.version = TANDEM_VERSION,
+		.ops = tdm_node_control_ops(),
+		.ctx = node };
+
+	return tdm_control_socket_new(&cc, &node->socket, diag);
+}
+
 static enum tdm_err start(struct tdm_node *node, struct tdm_diag *diag)
 {
 	const struct tdm_config *config = node->config;
-	struct tdm_control_ops ops = tdm_node_control_ops(node);
 	enum tdm_err err;
 
 	err = tdm_numbers_load(config->journal_directory, &node->numbers, diag);
 	if (!err)
 		err = tdm_tls_new(config->tls.certificate, config->tls.key, &node->tls, diag);
 	if (!err)
-		err = tdm_users_load(config->auth.file, &node->users, diag);
+		err = start_auth(node, diag);
 	if (!err)
-		err = tdm_auth_pool_new(&node->loop, tdm_users_backend(node->users),
-			config->auth.threads, config->auth.queue, tdm_node_auth_done, node,
-			&node->auth, diag);
-	if (!err)
-		err = tdm_control_socket_new(
-			&node->loop, config->control_socket, &ops, &node->socket, diag);
+		err = start_socket(node, diag);
 	if (!err)
 		err = tdm_address_new(config, &node->address, diag);
 	if (!err)
@@ -187,7 +220,7 @@ static void end(struct tdm_node *node)
 		tdm_auth_pool_free(node->auth);
 	for (tdm_member_id m = 0; m <= node->config->members_len; m++)
 		tdm_node_forget_requests(node, m);
-	tdm_users_free(node->users);
+	tdm_auth_file_free(node->users);
 	tdm_tls_free(node->tls);
 	tdm_cluster_free(node->core);
 	tdm_actions_deinit(&node->actions);

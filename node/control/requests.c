@@ -133,7 +133,7 @@ static void login(struct tdm_node *node, struct tdm_request *r, const char *grou
 	event.login.id = token.session_id;
 	event.login.user = auth->user;
 	event.login.tunnel_group = tunnel_group;
-	event.login.auth_method = "file";
+	event.login.auth_method = node->auth_method;
 	event.login.agent = auth->agent;
 	event.login.device = auth->device;
 	event.login.hostname = auth->hostname;
