@@ -145,8 +145,7 @@ static void set_abort(struct tdm_conn *conn)
 static void close_now(struct tdm_conn *conn, enum tdm_conn_end how)
 {
 	if (how == TDM_END_SILENT) {
-		set_mark(conn, 0);
-		set_abort(conn);
+		set_abort(conn); /* the mark is that of a connection in use: nothing leaves */
 	} else {
 		set_mark(conn, TDM_SOCKET_MARK);
 		tdm_stream_flush(conn);
@@ -294,6 +293,7 @@ static enum tdm_err set_up(struct tdm_conn *conn)
 		return TDM_ERR_CLOSED;
 	endpoint_from(&local, &conn->local);
 	endpoint_from(&remote, &conn->remote);
+	set_mark(conn, TDM_SOCKET_LIVE_MARK);
 	uv_tcp_nodelay(&conn->tcp, 1);
 	uv_tcp_keepalive(&conn->tcp, 1, TDM_TCP_KEEPALIVE_S);
 	conn->prelude = calloc(1, sizeof(*conn->prelude));
