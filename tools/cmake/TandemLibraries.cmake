@@ -28,6 +28,12 @@ if(NOT TANDEM_PROTOC_C)
 	message(FATAL_ERROR "protoc-c: not installed. Run tools/setup.")
 endif()
 
+# libasan defines crypt_r to look at its arguments, then calls the real one: to the linker
+# libcrypt is not needed any more, at run time it is.
+add_library(tandem_crypt INTERFACE)
+target_link_libraries(tandem_crypt INTERFACE
+	"-Wl,--push-state,--no-as-needed,-lcrypt,--pop-state")
+
 # wolfSSL. The version compiled into our programs is the one that was built; it has to be the
 # pinned one.
 set(tandem_wolfssl_pin "${CMAKE_SOURCE_DIR}/node/wolfssl/VERSION")
