@@ -173,10 +173,10 @@ static void XMLCALL on_start(void *arg, const XML_Char *name, const XML_Char **a
 
 	if (st->err)
 		return;
-	while (attrs[count])
-		count += 2;
+	while (attrs[2 * count]) /* name, value, name, value… */
+		count++;
 	if (st->depth == TDM_AUTH_XML_DEPTH_MAX || ++st->nodes > TDM_AUTH_XML_NODES_MAX ||
-		count > 2 * TDM_AUTH_XML_ATTRS_MAX) {
+		count > TDM_AUTH_XML_ATTRS_MAX) {
 		stop(st, TDM_ERR_TOO_LONG);
 		return;
 	}

@@ -10,6 +10,7 @@
 
 enum {
 	BODY_FIRST = 2048, /* a login fits */
+	TARGET_MAX = 2 * TDM_HTTP_PATH_MAX,
 	/* Chunked bodies carry framing and extensions beside the body; this bounds them. */
 	MESSAGE_MAX = TDM_HTTP_HEAD_MAX + 2 * TDM_HTTP_BODY_MAX,
 	STATUS_BAD_REQUEST = 400,
@@ -58,7 +59,7 @@ static int on_url(llhttp_t *ll, const char *at, size_t len)
 {
 	struct tdm_http_parser *p = ll->data;
 
-	if (p->impl->head_len + len > 2 * TDM_HTTP_PATH_MAX)
+	if (p->impl->head_len + len > TARGET_MAX)
 		return fail(p, TDM_ERR_TOO_LONG, STATUS_URI_TOO_LONG);
 	return store(p, at, len);
 }

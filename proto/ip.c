@@ -123,7 +123,7 @@ bool tdm_prefix_contains(const struct tdm_prefix *p, const struct tdm_ip *ip)
 	unsigned whole = len / BYTE_BITS, rest = len % BYTE_BITS;
 	uint8_t mask = (uint8_t)(0xff00u >> rest);
 
-	if (!p->ip.family || p->ip.family != ip->family || memcmp(p->ip.addr, ip->addr, whole))
+	if (!p->ip.family || p->ip.family != ip->family || memcmp(p->ip.addr, ip->addr, whole) != 0)
 		return false;
 	return rest == 0 || ((p->ip.addr[whole] ^ ip->addr[whole]) & mask) == 0;
 }

@@ -148,36 +148,43 @@ void tdm_text_percent(struct tdm_text *t, const char *s)
 	}
 }
 
-/* Length of the valid UTF-8 sequence at s (RFC 3629), 0 if it is none. */
+/* Bytes of the sequence that a first byte announces, 0 if it cannot be first (RFC 3629). */
+static size_t utf8_announced(unsigned char first)
+{
+	if (first < 0x80)
+		return 1;
+	if (first >= 0xc2 && first < 0xe0)
+		return 2;
+	if (first >= 0xe0 && first < 0xf0)
+		return 3;
+	return first >= 0xf0 && first < 0xf5 ? 4 : 0;
+}
+
+/* C1 controls, line separators and direction marks move cursors as well. */
+static bool is_sly(uint32_t code)
+{
+	return (code >= 0x80 && code < 0xa0) || code == 0x2028 || code == 0x2029 ||
+	       (code >= 0x202a && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069);
+}
+
+/* Length of the UTF-8 sequence at s; 0 if it is invalid or better not shown. */
 static size_t utf8_len(const unsigned char *s, size_t len)
 {
-	uint32_t code, min;
-	size_t n;
+	static const uint32_t smallest[] = { 0, 0, 0x80, 0x800, 0x10000 };
+	size_t n = utf8_announced(s[0]);
+	uint32_t code;
 
-	if (s[0] < 0x80)
-		return 1;
-	if (s[0] >= 0xc2 && s[0] < 0xe0)
-		n = 2, code = s[0] & 0x1fu, min = 0x80;
-	else if (s[0] >= 0xe0 && s[0] < 0xf0)
-		n = 3, code = s[0] & 0xfu, min = 0x800;
-	else if (s[0] >= 0xf0 && s[0] < 0xf5)
-		n = 4, code = s[0] & 0x7u, min = 0x10000;
-	else
-		return 0;
-	if (n > len)
-		return 0;
+	if (n <= 1 || n > len)
+		return n <= 1 ? n : 0;
+	code = s[0] & (0xffu >> (n + 1));
 	for (size_t i = 1; i < n; i++) {
 		if ((s[i] & 0xc0) != 0x80)
 			return 0;
 		code = code << 6 | (s[i] & 0x3fu);
 	}
-	if (code < min || code > 0x10ffff || (code >= 0xd800 && code <= 0xdfff))
+	if (code < smallest[n] || code > 0x10ffff || (code >= 0xd800 && code <= 0xdfff))
 		return 0;
-	/* C1 controls, line separators and direction marks move cursors as well */
-	if (code < 0xa0 || code == 0x2028 || code == 0x2029 || (code >= 0x202a && code <= 0x202e) ||
-		(code >= 0x2066 && code <= 0x2069))
-		return 0;
-	return n;
+	return is_sly(code) ? 0 : n;
 }
 
 /* Escape what starts at s; returns the bytes of input used. */
