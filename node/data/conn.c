@@ -91,15 +91,6 @@ bool tdm_conn_is_over(const struct tdm_conn *conn)
 	return conn->state == TDM_CONN_DRAIN || conn->state == TDM_CONN_CLOSED;
 }
 
-void tdm_conn_settled(struct tdm_conn *conn)
-{
-	if (!conn->pending)
-		return;
-	conn->pending = false;
-	conn->worker->conns.pending--;
-	tdm_listeners_resume(conn->worker);
-}
-
 static void free_prelude(struct tdm_conn *conn)
 {
 	if (!conn->prelude)
@@ -108,6 +99,21 @@ static void free_prelude(struct tdm_conn *conn)
 	tdm_bytes_wipe(conn->prelude, sizeof(*conn->prelude));
 	free(conn->prelude);
 	conn->prelude = NULL;
+}
+
+static void end_pending(struct tdm_conn *conn)
+{
+	if (!conn->pending)
+		return;
+	conn->pending = false;
+	conn->worker->conns.pending--;
+	tdm_listeners_resume(conn->worker);
+}
+
+void tdm_conn_settled(struct tdm_conn *conn)
+{
+	end_pending(conn);
+	free_prelude(conn);
 }
 
 static void on_closed(uv_handle_t *handle)
@@ -145,7 +151,9 @@ static void set_abort(struct tdm_conn *conn)
 static void close_now(struct tdm_conn *conn, enum tdm_conn_end how)
 {
 	if (how == TDM_END_SILENT) {
-		set_abort(conn); /* the mark is that of a connection in use: nothing leaves */
+		/* nothing leaves for a connection in use */
+		set_mark(conn, TDM_SOCKET_LIVE_MARK);
+		set_abort(conn);
 	} else {
 		set_mark(conn, TDM_SOCKET_MARK);
 		tdm_stream_flush(conn);
@@ -171,7 +179,7 @@ static void drain(struct tdm_conn *conn)
 		conn->state = TDM_CONN_DRAIN;
 		set_mark(conn, TDM_SOCKET_MARK);
 		tdm_stream_goodbye(conn);
-		tdm_conn_deadline(conn, TDM_DRAIN_TIMEOUT_MS);
+		tdm_conn_deadline(conn, TDM_DRAIN_MS);
 		return;
 	}
 	if (!conn->shut && tdm_stream_is_idle(conn)) {
@@ -181,14 +189,24 @@ static void drain(struct tdm_conn *conn)
 	}
 }
 
+static void log_end(const struct tdm_conn *conn, const char *why)
+{
+	char peer[TDM_ADDR_TEXT_MAX + 8];
+
+	tdm_endpoint_text(&conn->remote, peer);
+	tdm_log_debug("connection ends peer=%s: %s", peer, why);
+}
+
 /* What others believe about the connection must end with it. */
 static void leave(struct tdm_conn *conn, const char *why)
 {
+	if (why && conn->state != TDM_CONN_TUNNEL)
+		log_end(conn, why);
 	if (conn->state == TDM_CONN_WAIT_AUTH || conn->state == TDM_CONN_WAIT_RESUME)
 		tdm_worker_post(conn->worker, tdm_worker_msg(conn, TDM_MSG_CONN_CLOSED));
 	else if (conn->state == TDM_CONN_TUNNEL)
 		tdm_tunnel_stop(conn, why);
-	tdm_conn_settled(conn);
+	end_pending(conn);
 }
 
 void tdm_conn_end(struct tdm_conn *conn, enum tdm_conn_end how, const char *why)
@@ -260,7 +278,7 @@ void tdm_conn_await_request(struct tdm_conn *conn)
 {
 	conn->state = TDM_CONN_REQUEST;
 	conn->prelude->begun = false;
-	tdm_conn_deadline(conn, TDM_REQUEST_TIMEOUT_MS);
+	tdm_conn_deadline(conn, conn->worker->cfg.limits.request_ms);
 }
 
 /* --- begin --- */
@@ -307,7 +325,7 @@ enum tdm_err tdm_conn_accept(struct tdm_listener *listener)
 	struct tdm_worker *worker = listener->worker;
 	struct tdm_conn *conn;
 
-	if (worker->conns.pending >= TDM_CONNS_PENDING_MAX)
+	if (worker->conns.pending >= worker->cfg.limits.pending)
 		return TDM_ERR_FULL;
 	conn = calloc(1, sizeof(*conn));
 	if (!conn || !take_slot(&worker->conns, conn)) {
@@ -328,7 +346,7 @@ enum tdm_err tdm_conn_accept(struct tdm_listener *listener)
 		tdm_conn_end(conn, TDM_END_CLOSE, NULL);
 		return TDM_OK;
 	}
-	tdm_conn_deadline(conn, TDM_HANDSHAKE_TIMEOUT_MS);
+	tdm_conn_deadline(conn, worker->cfg.limits.handshake_ms);
 	tdm_stream_read_start(conn);
 	return TDM_OK;
 }

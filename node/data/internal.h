@@ -40,9 +40,9 @@ enum {
 	TDM_REQUESTS_PER_CONN_MAX = 64,
 	TDM_WRONG_PASSWORDS_MAX = 3,
 
-	TDM_HANDSHAKE_TIMEOUT_MS = 20000,
-	TDM_REQUEST_TIMEOUT_MS = 30000, /* for a request to begin, and to be complete */
-	TDM_DRAIN_TIMEOUT_MS = 2000,    /* for a client to take our last words */
+	TDM_HANDSHAKE_MS = 20000,
+	TDM_REQUEST_MS = 30000, /* for a request to begin, and then to be complete */
+	TDM_DRAIN_MS = 2000,    /* for a client to take our last words */
 	TDM_TCP_KEEPALIVE_S = 60,
 
 	TDM_READ_MAX = 64 * 1024,
@@ -256,7 +256,7 @@ void tdm_conns_end(struct tdm_worker *worker, tdm_member_id member, enum tdm_con
 void tdm_conn_deadline(struct tdm_conn *conn, uint64_t after_ms);
 /* The state REQUEST, with a new deadline. */
 void tdm_conn_await_request(struct tdm_conn *conn);
-/* The connection has a tunnel now: it no longer counts as pending. */
+/* The connection has a tunnel now: it no longer counts as pending and needs no prelude. */
 void tdm_conn_settled(struct tdm_conn *conn);
 bool tdm_conn_is_over(const struct tdm_conn *conn);
 /* Log a breach of protocol, with the peer. */

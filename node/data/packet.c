@@ -82,6 +82,7 @@ void tdm_packet_up(struct tdm_conn *conn, const uint8_t *record, size_t len)
 	struct tdm_tunnel *tunnel = &conn->tunnel;
 	const uint8_t *packet = record + TDM_CSTP_HEADER_LEN;
 	size_t packet_len = len - TDM_CSTP_HEADER_LEN;
+	const struct tdm_ip *own;
 	struct tdm_ip src, dst;
 	struct tdm_conn *peer;
 
@@ -90,7 +91,12 @@ void tdm_packet_up(struct tdm_conn *conn, const uint8_t *record, size_t len)
 		tdm_count(&worker->counters.dropped_malformed, 1);
 		return;
 	}
-	if (!tdm_ip_equal(&src, &tunnel->v4.ip) && !tdm_ip_equal(&src, &tunnel->v6.ip)) {
+	own = src.family == 4 ? &tunnel->v4.ip : &tunnel->v6.ip;
+	if (own->family == 0) { /* chatter of the client's kernel, not an attempt */
+		tdm_count(&worker->counters.dropped_policy, 1);
+		return;
+	}
+	if (!tdm_ip_equal(&src, own)) {
 		tunnel->dropped_spoofed++;
 		tdm_count(&worker->counters.dropped_spoofed, 1);
 		return;

@@ -175,7 +175,7 @@ size_t tdm_request_input(struct tdm_conn *conn, const uint8_t *data, size_t len)
 
 	if (!prelude->begun) {
 		prelude->begun = true;
-		tdm_conn_deadline(conn, TDM_REQUEST_TIMEOUT_MS);
+		tdm_conn_deadline(conn, conn->worker->cfg.limits.request_ms);
 	}
 	err = tdm_http_parser_feed(&prelude->parser, data, len, &took);
 	if (err) {

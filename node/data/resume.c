@@ -135,9 +135,10 @@ static uint32_t seconds_left(int64_t left_ms)
 }
 
 /* The policy's own limit is part of the record, so every node comes to the same value. */
-static uint16_t announced_mtu(const struct tdm_msg_connect_result *result)
+static uint16_t announced_mtu(
+	const struct tdm_prelude *prelude, const struct tdm_msg_connect_result *result)
 {
-	uint16_t mtu = result->record.mtu;
+	uint16_t mtu = result->record.mtu ? result->record.mtu : prelude->mtu.inner;
 
 	return result->policy.mtu && result->policy.mtu < mtu ? (uint16_t)result->policy.mtu : mtu;
 }
@@ -162,7 +163,7 @@ static enum tdm_err write_head(
 		.split_exclude = POINT_TO(lists.excludes, policy->excludes, policy->excludes_len),
 		.default_domain = join_domains(policy, lists.domains, sizeof(lists.domains)),
 		.banner = policy->banner[0] ? policy->banner : NULL,
-		.mtu = announced_mtu(result),
+		.mtu = announced_mtu(prelude, result),
 		.base_mtu = prelude->mtu.link,
 		.dpd_s = policy->dpd_s,
 		.keepalive_s = policy->keepalive_s,

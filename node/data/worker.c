@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <inttypes.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -234,6 +235,31 @@ static void report_stopped(struct tdm_worker *worker)
 	tdm_msg_free(msg);
 }
 
+static uint64_t count_of(const _Atomic uint64_t *counter)
+{
+	return atomic_load_explicit(counter, memory_order_relaxed);
+}
+
+static void log_counters(const struct tdm_worker *worker)
+{
+	const struct tdm_worker_counters *c = &worker->counters;
+
+	tdm_log_info("data thread %u: connections=%" PRIu64 " handshakes=%" PRIu64 "/%" PRIu64
+		     " failed, tunnels=%" PRIu64 ", protocol errors=%" PRIu64,
+		worker->cfg.number, count_of(&c->accepted), count_of(&c->handshakes),
+		count_of(&c->handshakes_failed), count_of(&c->tunnels_up),
+		count_of(&c->protocol_errors));
+	tdm_log_info("data thread %u: packets up=%" PRIu64 " down=%" PRIu64
+		     " between clients=%" PRIu64 ", dropped: spoofed=%" PRIu64 " malformed=%" PRIu64
+		     " policy=%" PRIu64 " no tunnel=%" PRIu64 " slow client=%" PRIu64
+		     " device=%" PRIu64,
+		worker->cfg.number, count_of(&c->up_packets), count_of(&c->down_packets),
+		count_of(&c->peer_packets), count_of(&c->dropped_spoofed),
+		count_of(&c->dropped_malformed), count_of(&c->dropped_policy),
+		count_of(&c->dropped_no_tunnel), count_of(&c->dropped_full),
+		count_of(&c->dropped_tun));
+}
+
 static void run(void *arg)
 {
 	struct tdm_worker *worker = arg;
@@ -243,6 +269,7 @@ static void run(void *arg)
 	sigfillset(&all);
 	pthread_sigmask(SIG_BLOCK, &all, NULL);
 	uv_run(&worker->loop, UV_RUN_DEFAULT);
+	log_counters(worker);
 	report_stopped(worker);
 }
 
@@ -288,6 +315,18 @@ static int start_handles(struct tdm_worker *worker)
 	return error < 0 ? error : uv_poll_start(&worker->tun, UV_READABLE, on_tun);
 }
 
+static void set_limits(struct tdm_worker *worker)
+{
+	struct tdm_worker_config *cfg = &worker->cfg;
+
+	if (cfg->limits.handshake_ms == 0)
+		cfg->limits.handshake_ms = TDM_HANDSHAKE_MS;
+	if (cfg->limits.request_ms == 0)
+		cfg->limits.request_ms = TDM_REQUEST_MS;
+	if (cfg->limits.pending == 0)
+		cfg->limits.pending = TDM_CONNS_PENDING_MAX;
+}
+
 enum tdm_err tdm_worker_start(
 	const struct tdm_worker_config *config, struct tdm_worker **out, struct tdm_diag *diag)
 {
@@ -297,6 +336,7 @@ enum tdm_err tdm_worker_start(
 	if (!worker)
 		return tdm_diag_set(diag, TDM_ERR_NOMEM, "out of memory");
 	worker->cfg = *config;
+	set_limits(worker);
 	error = uv_loop_init(&worker->loop);
 	if (error < 0) {
 		free(worker);

@@ -18,6 +18,11 @@ struct tdm_worker_config {
 	struct tdm_tls *tls; /* shared server context, see tls.h */
 	int tun_fd;          /* this thread's TUN queue, non-blocking; the worker closes it */
 	struct tdm_queue *to_control; /* the worker is its only writer */
+	/* Limits on clients that have no tunnel yet; 0 = the usual ones. */
+	struct {
+		uint32_t handshake_ms, request_ms; /* for a TLS handshake, for an HTTP request */
+		uint32_t pending;                  /* connections; more wait in the kernel */
+	} limits;
 };
 
 /* Start the thread. TDM_ERR_NOMEM, TDM_ERR_IO with diag. */
