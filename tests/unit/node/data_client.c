@@ -2,6 +2,7 @@
 #include <arpa/inet.h>
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,10 +36,17 @@ int client_raw(struct fixture *f)
 
 struct client *client_open(struct fixture *f)
 {
+	return client_open_after(f, -1);
+}
+
+struct client *client_open_after(struct fixture *f, int fd)
+{
 	struct client *c = calloc(1, sizeof(*c));
 
 	cr_assert_not_null(c);
 	c->fd = client_raw(f);
+	if (fd >= 0)
+		close(fd);
 	c->ctx = wolfSSL_CTX_new(wolfSSLv23_client_method());
 	wolfSSL_CTX_set_verify(c->ctx, WOLFSSL_VERIFY_NONE, NULL);
 	c->ssl = wolfSSL_new(c->ctx);
@@ -58,6 +66,13 @@ void client_close(struct client *c)
 void client_send(struct client *c, const void *data, size_t len)
 {
 	cr_assert_eq(wolfSSL_write(c->ssl, data, (int)len), (int)len);
+}
+
+bool client_has_news(struct client *c, int wait_ms)
+{
+	struct pollfd p = { .fd = c->fd, .events = POLLIN };
+
+	return poll(&p, 1, wait_ms) > 0;
 }
 
 void client_get(struct client *c, const char *method, const char *path, const char *headers)

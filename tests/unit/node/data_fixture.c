@@ -336,6 +336,9 @@ struct fixture *fixture_start(const struct fixture_options *options)
 		TDM_OK, "%s", diag.text);
 	wc.config = &f->config;
 	wc.tls = f->tls;
+	wc.limits.handshake_ms = f->options.handshake_ms;
+	wc.limits.request_ms = f->options.request_ms;
+	wc.limits.pending = f->options.pending;
 	wc.to_control = &f->queue;
 	cr_assert_eq(tdm_worker_start(&wc, &f->worker, &diag), TDM_OK, "%s", diag.text);
 	pthread_create(&f->thread, NULL, run_control, f);

@@ -27,9 +27,10 @@ struct fixture_options {
 	size_t tunnel_groups;     /* 1 or 2: "staff", "guests" */
 	bool client_to_client[2]; /* of the sessions with an even and an odd number */
 	uint32_t dpd_s;
-	bool cluster;        /* default: a node alone */
-	int tun_fd;          /* 0: a socket pair */
-	const char *address; /* NULL: a loopback address */
+	bool cluster;                               /* default: a node alone */
+	uint32_t handshake_ms, request_ms, pending; /* limits, 0: the usual ones */
+	int tun_fd;                                 /* 0: a socket pair */
+	const char *address;                        /* NULL: a loopback address */
 };
 
 struct fixture *fixture_start(const struct fixture_options *options);
@@ -63,10 +64,14 @@ bool fixture_tun_is_empty(struct fixture *f);
 struct client;
 
 struct client *client_open(struct fixture *f);
-/* TCP only, no handshake. */
+/* TCP only, no handshake. The caller closes it. */
 int client_raw(struct fixture *f);
+/* The same as client_open, but closes fd between the TCP connection and the handshake. */
+struct client *client_open_after(struct fixture *f, int fd);
 void client_close(struct client *c);
 void client_send(struct client *c, const void *data, size_t len);
+/* True when the server has sent something within wait_ms. */
+bool client_has_news(struct client *c, int wait_ms);
 /* A request without a body, or with one. */
 void client_get(struct client *c, const char *method, const char *path, const char *headers);
 void client_post(struct client *c, const char *path, const char *type, const char *body);

@@ -172,3 +172,72 @@ Test(data_worker, client_that_does_not_read)
 	client_close(c);
 	fixture_end(f);
 }
+
+/* Clients that say nothing do not hold their place. */
+Test(data_worker, silent_clients)
+{
+	struct fixture *f =
+		fixture_start(&(struct fixture_options){ .handshake_ms = 200, .request_ms = 300 });
+	int raw = client_raw(f);
+	struct client *idle = client_open(f);
+	char byte;
+
+	cr_assert_eq(recv(raw, &byte, 1, 0), 0);
+	cr_assert(client_sees_end(idle));
+	close(raw);
+	client_close(idle);
+	fixture_end(f);
+}
+
+/* A byte now and then does not prolong the time for a request. */
+Test(data_worker, slowloris)
+{
+	struct fixture *f = fixture_start(&(struct fixture_options){ .request_ms = 300 });
+	struct client *c = client_open(f);
+	int sent = 0;
+
+	client_send(c, "GET / HTTP/1.1\r\nX: ", 19);
+	while (!client_has_news(c, 20)) {
+		client_send(c, "a", 1);
+		cr_assert_lt(++sent, 100);
+	}
+	cr_assert(client_sees_end(c));
+	client_close(c);
+	fixture_end(f);
+}
+
+/* Above the limit connections wait in the kernel, unanswered but not refused, until there is room;
+ * tunnels do not count. */
+Test(data_worker, pending_connections_are_limited)
+{
+	struct fixture *f = fixture_start(&(struct fixture_options){ .pending = 2 });
+	struct client *up = client_open(f), *third;
+	int first, second;
+
+	cr_assert_eq(client_connect(up, fixture_token(f, 0), reply), 200);
+	first = client_raw(f);
+	second = client_raw(f);
+	third = client_open_after(f, first); /* its handshake needs the place of the first */
+	client_get(third, "GET", "/1/binaries/update.txt", "");
+	cr_assert_eq(client_reply(third, reply), 200);
+	close(second);
+	client_close(third);
+	client_close(up);
+	fixture_end(f);
+}
+
+/* Nothing is left behind by many tunnels (the leak checker looks). */
+Test(data_worker, many_connections)
+{
+	struct fixture *f = fixture_start(NULL);
+
+	for (int i = 0; i < 100; i++) {
+		struct client *c = client_open(f);
+
+		cr_assert_eq(client_connect(c, fixture_token(f, i % FIXTURE_SESSIONS), reply), 200);
+		client_close(c);
+		tdm_msg_free(fixture_expect(f, TDM_MSG_CONNECT));
+		tdm_msg_free(fixture_expect(f, TDM_MSG_TUNNEL_DOWN));
+	}
+	fixture_end(f);
+}
