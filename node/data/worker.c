@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "node/data/internal.h"
@@ -315,6 +316,17 @@ static int start_handles(struct tdm_worker *worker)
 	return error < 0 ? error : uv_poll_start(&worker->tun, UV_READABLE, on_tun);
 }
 
+/* The usual soft limit of 1024 descriptors would be the limit of clients. */
+static void raise_descriptor_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+		limit.rlim_cur = limit.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &limit);
+	}
+}
+
 static void set_limits(struct tdm_worker *worker)
 {
 	struct tdm_worker_config *cfg = &worker->cfg;
@@ -337,6 +349,7 @@ enum tdm_err tdm_worker_start(
 		return tdm_diag_set(diag, TDM_ERR_NOMEM, "out of memory");
 	worker->cfg = *config;
 	set_limits(worker);
+	raise_descriptor_limit();
 	error = uv_loop_init(&worker->loop);
 	if (error < 0) {
 		free(worker);
