@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <inttypes.h>
+#include <string.h>
+
+#include "tools/ctl/ctl.h"
+#include "tools/ctl/status.h"
+#include "tools/ctl/table.h"
+
+enum { TEXT_MAX = 160 };
+
+static void print_head(FILE *out, const Tandem__Control__Status *status)
+{
+	char node[TEXT_MAX], version[TEXT_MAX], cluster[TEXT_MAX], ring[TEXT_MAX];
+
+	tdm_ctl_safe(status->node, node, sizeof(node));
+	tdm_ctl_safe(status->version, version, sizeof(version));
+	tdm_ctl_safe(status->cluster, cluster, sizeof(cluster));
+	tdm_ctl_safe(status->ring, ring, sizeof(ring));
+	if (!status->cluster[0])
+		fprintf(out, "%s: tandemd %s, alone (no cluster)\n", node, version);
+	else if (!status->connected)
+		fprintf(out, "%s: tandemd %s, cluster %s, NOT CONNECTED to corosync\n", node,
+			version, cluster);
+	else
+		fprintf(out, "%s: tandemd %s, cluster %s, ring %s, %s\n", node, version, cluster,
+			ring, status->quorate ? "quorate" : "NOT QUORATE");
+}
+
+static const char *node_state(const Tandem__Control__Node *node)
+{
+	if (!node->present)
+		return "absent";
+	return node->synced ? "synced" : "syncing";
+}
+
+static void print_nodes(FILE *out, const Tandem__Control__Status *status)
+{
+	static const char *const head[] = { "NODE", "ID", "STATE", "CONFIGURATION" };
+	struct tdm_table table;
+
+	tdm_table_init(&table, sizeof(head) / sizeof(head[0]), head);
+	for (size_t i = 0; i < status->n_nodes; i++) {
+		const Tandem__Control__Node *node = status->nodes[i];
+
+		tdm_table_cell(&table, "%s%s", node->name, node->self ? " (here)" : "");
+		tdm_table_cell(&table, "%" PRIu32, node->id);
+		tdm_table_cell(&table, "%s", node_state(node));
+		tdm_table_cell(&table, "%s",
+			!node->present         ? "-"
+			: node->config_differs ? "DIFFERS"
+					       : "same");
+	}
+	fputc('\n', out);
+	tdm_table_print(&table, out);
+	tdm_table_deinit(&table);
+}
+
+static void print_members(FILE *out, const Tandem__Control__Status *status)
+{
+	static const char *const head[] = { "MEMBER", "ROLE HERE", "OWNER", "EPOCH", "SESSIONS",
+		"ACTIVE", "INACTIVE", "POOL" };
+	struct tdm_table table;
+
+	tdm_table_init(&table, sizeof(head) / sizeof(head[0]), head);
+	for (size_t i = 0; i < status->n_members; i++) {
+		const Tandem__Control__Member *member = status->members[i];
+
+		tdm_table_cell(&table, "%s", member->name);
+		tdm_table_cell(&table, "%s", member->role);
+		tdm_table_cell(&table, "%s",
+			member->owner ? tdm_status_node_name(status, member->owner) : "nobody");
+		tdm_table_cell(&table, "%s", member->epoch);
+		tdm_table_cell(&table, "%" PRIu64, member->sessions);
+		tdm_table_cell(&table, "%" PRIu64, member->active);
+		tdm_table_cell(&table, "%" PRIu64, member->inactive);
+		tdm_table_cell(
+			&table, "%" PRIu64 " of %" PRIu64, member->pool_used, member->pool_size);
+	}
+	fputc('\n', out);
+	tdm_table_print(&table, out);
+	tdm_table_deinit(&table);
+}
+
+static void print_links(
+	FILE *out, const Tandem__Control__Status *status, const struct tdm_links *links)
+{
+	static const char *const head[] = { "LINK", "TO", "STATE" };
+	struct tdm_table table;
+
+	if (links->state == TDM_LINKS_NONE)
+		return;
+	fputc('\n', out);
+	if (links->state == TDM_LINKS_UNREACHABLE) {
+		fputs("links: corosync does not answer on this node\n", out);
+		return;
+	}
+	if (!links->len) {
+		fputs("links: none to another node\n", out);
+		return;
+	}
+	tdm_table_init(&table, sizeof(head) / sizeof(head[0]), head);
+	for (size_t i = 0; i < links->len; i++) {
+		const char *name = tdm_status_node_name(status, links->items[i].node);
+
+		tdm_table_cell(&table, "%" PRIu32, links->items[i].number);
+		if (name[0])
+			tdm_table_cell(&table, "%s", name);
+		else
+			tdm_table_cell(&table, "node %" PRIu32, links->items[i].node);
+		tdm_table_cell(&table, "%s", links->items[i].connected ? "connected" : "DOWN");
+	}
+	tdm_table_print(&table, out);
+	tdm_table_deinit(&table);
+}
+
+void tdm_status_text(
+	FILE *out, const Tandem__Control__Status *status, const struct tdm_links *links)
+{
+	struct tdm_status_totals totals = tdm_status_totals(status);
+
+	print_head(out, status);
+	print_nodes(out, status);
+	print_members(out, status);
+	print_links(out, status, links);
+	fprintf(out,
+		"\nsessions: %" PRIu64 " (%" PRIu64 " active, %" PRIu64 " inactive), %" PRIu64
+		" without a copy on another node, %" PRIu64 " being committed\n",
+		totals.sessions, totals.active, totals.inactive, status->unprotected,
+		status->pending_commits);
+}
