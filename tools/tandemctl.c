@@ -61,10 +61,8 @@ static int finish(int code)
 static int run(struct tdm_ctl *ctl, int argc, char **argv)
 {
 	for (size_t i = 0; i < COMMANDS; i++)
-		if (!strcmp(argv[0], commands[i].name)) {
-			optind = 0; /* the subcommand has options of its own */
+		if (!strcmp(argv[0], commands[i].name))
 			return finish(commands[i].run(ctl, argc, argv));
-		}
 	return tdm_ctl_fail(
 		TDM_CTL_USAGE, "there is no command \"%s\"; see tandemctl --help", argv[0]);
 }

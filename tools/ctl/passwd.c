@@ -32,6 +32,7 @@ static int parse(int argc, char **argv, const char **user, const char **group)
 	int opt;
 
 	*group = NULL;
+	optind = 0; /* getopt starts anew */
 	while ((opt = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		if (opt != 'g')
 			return TDM_CTL_USAGE;

@@ -68,6 +68,7 @@ static int parse_options(int argc, char **argv, struct options *out)
 	};
 	int opt;
 
+	optind = 0; /* getopt starts anew */
 	while ((opt = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		switch (opt) {
 		case 'j':

@@ -65,6 +65,7 @@ int tdm_ctl_status(const struct tdm_ctl *ctl, int argc, char **argv)
 	bool json = false;
 	int opt, code;
 
+	optind = 0; /* getopt starts anew */
 	while ((opt = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		if (opt != 'j')
 			return TDM_CTL_USAGE;
