@@ -12,6 +12,7 @@
 #include <sys/mman.h>
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -28,13 +29,14 @@ enum {
 	CHECK_MS = 2000, /* a look at the tables even when nothing was noticed */
 	SIGNALED = 128,  /* exit status of a killed child, as shells have it */
 	PID_TEXT = 24,
+	LIFE_FD_MAX = 65535,
 };
 
 struct guardian {
 	const struct tdm_config *config;
 	char directory[TDM_PATH_MAX];
 	pid_t child;
-	int pid_file, life_line, pidfd, signal_fd, watch_fd, nft_fd;
+	int pid_file, life_fd, pidfd, signal_fd, watch_fd, nft_fd;
 	sigset_t signals_before;
 	struct tdm_nft *nft;
 	char *tables, *listing;
@@ -173,7 +175,7 @@ static enum tdm_err open_tables(struct guardian *g, struct tdm_diag *diag)
 /* What the child must not have: the parent's sockets and its signal mask. */
 static void release(struct guardian *g)
 {
-	const int fds[] = { g->pid_file, g->life_line, g->pidfd, g->signal_fd, g->watch_fd,
+	const int fds[] = { g->pid_file, g->life_fd, g->pidfd, g->signal_fd, g->watch_fd,
 		g->nft_fd };
 
 	for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++)
@@ -187,9 +189,28 @@ static void release(struct guardian *g)
 	sigprocmask(SIG_SETMASK, &g->signals_before, NULL);
 }
 
-static int run_child(struct guardian *g, pid_t parent, int (*daemon_main)(void *ctx), void *ctx)
+/* The child's end of a pipe that nobody uses: it is closed when the child dies. The process itself
+ * counts as dead only when all its descriptors are closed, and those of TUN and packet sockets take
+ * the kernel tens of milliseconds. It closes the highest number first. */
+static void raise_life_fd(int *fd)
+{
+	struct rlimit limit;
+	int highest = LIFE_FD_MAX, raised;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur <= LIFE_FD_MAX)
+		highest = (int)limit.rlim_cur - 1;
+	raised = fcntl(*fd, F_DUPFD_CLOEXEC, highest);
+	if (raised < 0)
+		return;
+	close(*fd);
+	*fd = raised;
+}
+
+static int run_child(
+	struct guardian *g, int life_fd, pid_t parent, int (*daemon_main)(void *ctx), void *ctx)
 {
 	release(g);
+	raise_life_fd(&life_fd);
 	/* Without a guardian nobody would clear the lease behind us. */
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	if (getppid() != parent)
@@ -241,7 +262,7 @@ static int on_death(struct guardian *g)
 static int watch(struct guardian *g)
 {
 	struct pollfd fds[] = {
-		{ .fd = g->life_line, .events = POLLIN }, { .fd = g->pidfd, .events = POLLIN },
+		{ .fd = g->life_fd, .events = POLLIN }, { .fd = g->pidfd, .events = POLLIN },
 		{ .fd = g->signal_fd, .events = POLLIN },
 		{ .fd = g->watch_fd, .events = POLLIN }, /* -1 without a cluster: ignored */
 	};
@@ -302,13 +323,14 @@ int tdm_guardian_run(const struct tdm_config *config, int (*daemon_main)(void *c
 {
 	struct guardian g = { .config = config,
 		.pid_file = -1,
-		.life_line = -1,
+		.life_fd = -1,
 		.pidfd = -1,
 		.signal_fd = -1,
 		.watch_fd = -1,
 		.nft_fd = -1 };
 	struct tdm_diag diag = { 0 };
 	pid_t self = getpid();
+	int life[2] = { -1, -1 };
 
 	if (prepare(&g, &diag) != TDM_OK) {
 		fprintf(stderr, "tandemd: %s\n", diag.text);
@@ -316,9 +338,12 @@ int tdm_guardian_run(const struct tdm_config *config, int (*daemon_main)(void *c
 		return EXIT_FAILURE;
 	}
 	fflush(NULL);
-	g.child = fork();
+	g.child = pipe2(life, O_CLOEXEC) == 0 ? fork() : -1;
+	g.life_fd = life[0];
 	if (g.child == 0)
-		return run_child(&g, self, daemon_main, ctx);
+		return run_child(&g, life[1], self, daemon_main, ctx);
+	if (life[1] >= 0)
+		close(life[1]);
 	if (g.child > 0)
 		return run_parent(&g);
 	fprintf(stderr, "tandemd: cannot start a process: %s\n", strerror(errno));
