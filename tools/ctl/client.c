@@ -181,7 +181,7 @@ int tdm_ctl_ask(const struct tdm_ctl *ctl, const Tandem__Control__Request *reque
 	struct tdm_ctl_replies *replies)
 {
 	bool logoff = request->kind_case == TANDEM__CONTROL__REQUEST__KIND_LOGOFF;
-	int fd, code;
+	int fd = -1, code;
 
 	*replies = (struct tdm_ctl_replies){ .len = 0 };
 	code = dial(ctl, logoff ? LOGOFF_PATIENCE_S : PATIENCE_S, &fd);
