@@ -22,3 +22,12 @@ const char *tdm_ctl_safe(const char *text, char *out, size_t cap)
 {
 	return tdm_text_safe(text, strlen(text), out, cap);
 }
+
+size_t tdm_ctl_width(const char *text)
+{
+	size_t width = 0;
+
+	for (; *text; text++)
+		width += ((unsigned char)*text & 0xc0) != 0x80;
+	return width;
+}

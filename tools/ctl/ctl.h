@@ -29,3 +29,5 @@ int tdm_ctl_passwd(const struct tdm_ctl *ctl, int argc, char **argv);
 int tdm_ctl_fail(int code, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* Bytes from elsewhere, for a terminal: control characters escaped. out holds cap bytes. */
 const char *tdm_ctl_safe(const char *text, char *out, size_t cap);
+/* Places that a text takes on the screen, rather than bytes (UTF-8). */
+size_t tdm_ctl_width(const char *text);

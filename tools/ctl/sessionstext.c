@@ -45,22 +45,35 @@ void tdm_sessions_table(FILE *out, Tandem__Control__Session *const *sessions, si
 
 /* --- the long form --- */
 
-static void one(FILE *out, const char *indent, const char *key, const char *value)
+static void key_value(FILE *out, const char *key, const char *value, size_t width)
 {
 	char safe[CELL_MAX];
+	size_t used;
 
-	fprintf(out, "%s%-13s: %s\n", indent, key, tdm_ctl_safe(value, safe, sizeof(safe)));
+	tdm_ctl_safe(value[0] ? value : "none", safe, sizeof(safe));
+	used = tdm_ctl_width(safe);
+	/* Whatever the length, there is a gap before what follows. */
+	fprintf(out, "%-13s: %s%*s", key, safe,
+		width == 0         ? 0
+		: used + 1 < width ? (int)(width - used)
+				   : 1,
+		"");
+}
+
+static void one(FILE *out, const char *indent, const char *key, const char *value)
+{
+	fputs(indent, out);
+	key_value(out, key, value, 0);
+	fputc('\n', out);
 }
 
 static void two(FILE *out, const char *indent, const char *key, const char *value,
 	const char *right_key, const char *right_value)
 {
-	char left[CELL_MAX], right[CELL_MAX];
-	int width = LEFT_WIDTH - (int)strlen(indent);
-
-	fprintf(out, "%s%-13s: %-*s%-13s: %s\n", indent, key, width,
-		tdm_ctl_safe(value, left, sizeof(left)), right_key,
-		tdm_ctl_safe(right_value, right, sizeof(right)));
+	fputs(indent, out);
+	key_value(out, key, value, LEFT_WIDTH);
+	key_value(out, right_key, right_value, 0);
+	fputc('\n', out);
 }
 
 struct number {
@@ -136,8 +149,8 @@ static void print_head(FILE *out, const struct view *v)
 	one(out, "", "Login Time", login);
 	one(out, "", "Duration", tdm_duration(s->duration_ms).text);
 	one(out, "", "Inactivity", tdm_duration(s->inactive_ms).text);
-	two(out, "", "VLAN Mapping", "N/A", "VLAN", "none");
 	one(out, "", "NAC Result", "Unknown");
+	two(out, "", "VLAN Mapping", "N/A", "VLAN", "none");
 	if (s->unprotected)
 		one(out, "", "Protection", "none: no other node holds this session");
 	if (s->end_reason[0])
@@ -191,10 +204,11 @@ static void print_tunnel(FILE *out, const struct view *v, bool dtls)
 	print_tunnel_id(out, dtls ? "DTLS-Tunnel" : "SSL-Tunnel", s->index, dtls ? 3 : 2);
 	two(out, "  ", "Assigned IP", s->address4, "Public IP", t->remote_address);
 	two(out, "  ", "Encryption", suite->encryption, "Hashing", suite->hashing);
-	two(out, "  ", "Ciphersuite", t->suite, "Encapsulation", suite->protocol);
-	two(out, "  ", dtls ? "UDP Src Port" : "TCP Src Port", number(t->remote_port).text,
-		dtls ? "UDP Dst Port" : "TCP Dst Port", number(t->local_port).text);
-	one(out, "  ", "Auth Mode", "userPassword");
+	one(out, "  ", "Ciphersuite", t->suite);
+	two(out, "  ", "Encapsulation", suite->protocol, dtls ? "UDP Src Port" : "TCP Src Port",
+		number(t->remote_port).text);
+	two(out, "  ", dtls ? "UDP Dst Port" : "TCP Dst Port", number(t->local_port).text,
+		"Auth Mode", "userPassword");
 	print_idle(out, s);
 	one(out, "  ", "Client Type", dtls ? "DTLS VPN Client" : "SSL VPN Client");
 	one(out, "  ", "Client Ver", s->agent);

@@ -38,6 +38,8 @@ static void print_nodes(FILE *out, const Tandem__Control__Status *status)
 	static const char *const head[] = { "NODE", "ID", "STATE", "CONFIGURATION" };
 	struct tdm_table table;
 
+	if (!status->n_nodes)
+		return;
 	tdm_table_init(&table, sizeof(head) / sizeof(head[0]), head);
 	for (size_t i = 0; i < status->n_nodes; i++) {
 		const Tandem__Control__Node *node = status->nodes[i];
@@ -61,6 +63,8 @@ static void print_members(FILE *out, const Tandem__Control__Status *status)
 		"ACTIVE", "INACTIVE", "POOL" };
 	struct tdm_table table;
 
+	if (!status->n_members)
+		return;
 	tdm_table_init(&table, sizeof(head) / sizeof(head[0]), head);
 	for (size_t i = 0; i < status->n_members; i++) {
 		const Tandem__Control__Member *member = status->members[i];

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "proto/text.h"
+#include "tools/ctl/ctl.h"
 
 enum { GAP = 2 };
 
@@ -45,22 +46,12 @@ void tdm_table_cell(struct tdm_table *table, const char *fmt, ...)
 	table->rows = table->next / table->columns;
 }
 
-/* Characters on the screen rather than bytes. */
-static size_t width_of(const char *text)
-{
-	size_t width = 0;
-
-	for (; *text; text++)
-		width += ((unsigned char)*text & 0xc0) != 0x80;
-	return width;
-}
-
 void tdm_table_print(const struct tdm_table *table, FILE *out)
 {
 	size_t widths[TDM_TABLE_COLUMNS] = { 0 };
 
 	for (size_t i = 0; i < table->rows * table->columns; i++) {
-		size_t width = width_of(table->cells[i]);
+		size_t width = tdm_ctl_width(table->cells[i]);
 
 		if (width > widths[i % table->columns])
 			widths[i % table->columns] = width;
@@ -68,7 +59,7 @@ void tdm_table_print(const struct tdm_table *table, FILE *out)
 	for (size_t row = 0; row < table->rows; row++)
 		for (size_t col = 0; col < table->columns; col++) {
 			const char *cell = table->cells[row * table->columns + col];
-			size_t pad = widths[col] - width_of(cell) + GAP;
+			size_t pad = widths[col] - tdm_ctl_width(cell) + GAP;
 
 			if (col + 1 == table->columns)
 				fprintf(out, "%s\n", cell);
