@@ -73,7 +73,7 @@ static int print_line(FILE *out, const char *user, const char *password, const c
 int tdm_ctl_passwd(const struct tdm_ctl *ctl, int argc, char **argv)
 {
 	char password[TDM_CTL_PASSWORD_MAX];
-	const char *user, *group;
+	const char *user = NULL, *group = NULL;
 	int code = parse(argc, argv, &user, &group);
 
 	if (code)
