@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include "proto/envelope.h"
 #include "replication/event.h"
 
 struct tdm_cluster;
@@ -25,9 +26,6 @@ struct tdm_cluster_member {
 	size_t pools_len;
 	struct tdm_ip reserved; /* the gateway's own inner address, never leased; family 0 = none */
 };
-
-/* MAC over data; the shell keeps the key (HMAC-SHA-256 with the cluster key). */
-typedef void tdm_mac_fn(void *ctx, const uint8_t *data, size_t len, uint8_t out[32]);
 
 struct tdm_cluster_config {
 	tdm_node_id self;

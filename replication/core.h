@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The inside of struct tdm_cluster, shared by the files that make it up and by nobody else.
+ * Every event is handled in two halves: the handler takes in what happened, then tdm_core_settle()
+ * derives what follows (roles, releases, what to send) from the state alone, so that the order in
+ * which Corosync's callbacks come does not matter.
+ */
+#pragma once
+
+#include "proto/arena.h"
+#include "replication/actions.h"
+#include "replication/cluster.h"
+#include "replication/commit.h"
+#include "replication/decide.h"
+#include "replication/place.h"
+#include "replication/pool.h"
+#include "replication/table.h"
+
+/* What this node knows of another one, or of itself. Flags with a star are changed at ordered
+ * points only, so that all nodes of a ring agree on them. */
+struct tdm_peer {
+	tdm_node_id id;
+	char name[TDM_NAME_MAX];
+	bool configured;
+
+	bool present; /* * in the view */
+	bool decided; /* * took part in a decision since it came */
+	bool synced;  /* * has the whole table; its acknowledgements count */
+	bool mute;    /* * did not say hello in time: not waited for */
+	bool demoted; /* * demoted during the round: what its hello says about synced is over */
+	bool owes;    /* * may have records that are only in its own table */
+	uint32_t pid;
+	tdm_boot_id boot;  /* 0 = not heard of since it came */
+	uint64_t last_seq; /* of its last message, 0 = none since it came */
+	uint64_t acked;    /* it has all our updates up to this one */
+	uint64_t ack_due;  /* its last update, to be acknowledged; 0 = nothing new */
+	bool demoting;     /* our demotion of it is on its way */
+	bool hello_here;   /* its hello of this round came */
+	struct tdm_hello hello;
+	uint64_t stream, chunks; /* of its bulk transfer: last seen, chunks in a row; see bulk.c */
+	bool stream_ok;
+
+	uint64_t config;
+	bool config_told;
+	uint32_t unprotected;
+	uint64_t ignored_total;
+};
+
+struct tdm_member {
+	struct tdm_cluster_member config;
+	bool ours;              /* this node is one of its nodes */
+	tdm_node_id owner;      /* * staged or acting, 0 = nobody */
+	struct tdm_epoch epoch; /* * of the last known ownership */
+	tdm_ms gone_at;         /* when the owner before was gone */
+	bool mine;              /* we act, or did until the verdict on a new ring is out */
+	enum tdm_role role;
+	const char *why; /* of the next change of role */
+	struct tdm_pool pool;
+	bool rivals;    /* two sessions with one address were seen while we could not act */
+	uint64_t fence; /* update that everybody has to acknowledge, 0 = none under way */
+};
+
+enum tdm_verdict { TDM_VERDICT_PENDING, TDM_VERDICT_NO, TDM_VERDICT_YES };
+enum { TDM_VERDICTS_KEPT = 4 };
+
+enum tdm_round_state {
+	TDM_ROUND_NONE,  /* all of the view is decided */
+	TDM_ROUND_START, /* hello is to be sent as soon as the ring is known */
+	TDM_ROUND_HELLO, /* sent; waiting for those of the others */
+	TDM_ROUND_COLD,  /* nobody was synced: all exchange what they have */
+};
+
+struct tdm_cluster {
+	struct tdm_cluster_config config;
+	struct tdm_peer peers[TDM_NODES_MAX];
+	size_t peers_len, self; /* position of this node */
+	struct tdm_member members[TDM_MEMBERS_MAX];
+	size_t members_len;
+	struct tdm_table table;
+	struct tdm_commits commits;
+
+	/* this step */
+	tdm_ms now;
+	tdm_wall wall;
+	struct tdm_actions *actions;
+
+	/* ring and quorum */
+	bool connected;    /* in a view */
+	bool ring_pending; /* the view belongs to a ring that is not announced yet */
+	bool ring_lost;    /* somebody may have been lost since the last verdict "quorate" */
+	struct tdm_ring ring;
+	uint64_t members_hash;
+	struct tdm_event_quorum verdicts[TDM_VERDICTS_KEPT];
+	size_t verdicts_next;
+
+	/* synchronisation */
+	enum tdm_round_state round;
+	tdm_ms round_since; /* own hello delivered; TDM_NEVER = not yet */
+	bool cold_sent;
+	bool asked;              /* our bulk request is on its way, or served */
+	tdm_node_id await;       /* whose bulk completes us, 0 = nobody's yet */
+	uint64_t ask_seq;        /* of our own request */
+	tdm_node_id latest_node; /* the latest request since ours, or ours */
+	uint64_t latest_seq;
+	bool await_done;
+	bool synced_sent;
+	bool deaf;          /* a message was missed: nothing may be acknowledged until demoted */
+	tdm_ms doubt_until; /* unknown tokens may be known to somebody we have not met */
+
+	/* our own bulk transfer */
+	struct {
+		bool active, ending;
+		uint64_t stream, number, records;
+		tdm_node_id request_node; /* who asked */
+		uint64_t request_seq;
+		size_t slot;
+		unsigned in_flight;
+	} bulk;
+
+	/* sending */
+	uint64_t seq;
+	struct tdm_arena arena, in_arena; /* of the message sent, of the one received */
+	uint8_t *out;
+
+	/* sessions */
+	struct tdm_numbers numbers; /* as used, not as saved */
+	uint64_t index_saved;
+	uint32_t generation_last;
+	size_t scan_slot;
+	struct tdm_record result; /* what RESUME_RESULT points to */
+
+	size_t unprotected;
+	uint64_t commits_total, demotions_total, mac_failures_total, malformed_total;
+};
+
+/* --- core.c: small helpers --- */
+struct tdm_peer *tdm_core_self(struct tdm_cluster *c);
+struct tdm_peer *tdm_core_peer(struct tdm_cluster *c, tdm_node_id id);
+struct tdm_member *tdm_core_member(struct tdm_cluster *c, tdm_member_id id);
+/* Derive everything that follows from the state; after each event. */
+void tdm_core_settle(struct tdm_cluster *c);
+
+/* --- view.c: group, ring, quorum --- */
+void tdm_view_change(struct tdm_cluster *c, const struct tdm_event_view *view);
+void tdm_view_ring(struct tdm_cluster *c, struct tdm_ring ring);
+void tdm_view_quorum(struct tdm_cluster *c, const struct tdm_event_quorum *verdict);
+void tdm_view_lost(struct tdm_cluster *c); /* the local corosync is gone */
+/* The verdict for the ring of the latest view. */
+enum tdm_verdict tdm_view_verdict(const struct tdm_cluster *c);
+
+/* --- role.c: who owns --- */
+/* Evaluate place(); only at ordered points. */
+void tdm_role_stage(struct tdm_cluster *c);
+/* Bring roles in line: let go, pause, go on, take. */
+void tdm_role_settle(struct tdm_cluster *c);
+/* An ownership that a message told of. */
+void tdm_role_heard(
+	struct tdm_cluster *c, tdm_node_id node, tdm_member_id member, struct tdm_epoch epoch);
+/* May this node say that a token is unknown? */
+bool tdm_role_sure(const struct tdm_cluster *c);
+/* Somebody out of sight may know more tokens: no "unknown" for ten minutes. */
+void tdm_role_doubt(struct tdm_cluster *c);
+/* Save the numbers before they are used. */
+void tdm_role_save(struct tdm_cluster *c);
+
+/* --- sync.c: rounds of hellos, who is synced --- */
+void tdm_sync_start(struct tdm_cluster *c);
+/* Nothing to decide, but a transfer may have lost its sender: ask again. */
+void tdm_sync_again(struct tdm_cluster *c);
+void tdm_sync_settle(struct tdm_cluster *c);
+void tdm_sync_tick(struct tdm_cluster *c);
+void tdm_sync_hello(struct tdm_cluster *c, struct tdm_peer *from, const struct tdm_hello *hello);
+void tdm_sync_synced(struct tdm_cluster *c, struct tdm_peer *from, const struct tdm_message *msg);
+void tdm_sync_demote(struct tdm_cluster *c, struct tdm_peer *from, struct tdm_peer_ref who);
+/* Ask for a demotion: of a silent node, or of ourselves when we missed something. */
+void tdm_sync_ask_demote(struct tdm_cluster *c, struct tdm_peer *who);
+
+/* --- bulk.c: whole tables --- */
+void tdm_bulk_start(struct tdm_cluster *c, tdm_node_id request_node, uint64_t request_seq);
+void tdm_bulk_cancel(struct tdm_cluster *c);
+void tdm_bulk_settle(struct tdm_cluster *c);
+void tdm_bulk_request(struct tdm_cluster *c, struct tdm_peer *from, const struct tdm_message *msg);
+void tdm_bulk_chunk(struct tdm_cluster *c, struct tdm_peer *from, const struct tdm_message *msg);
+void tdm_bulk_end(struct tdm_cluster *c, struct tdm_peer *from, const struct tdm_message *msg);
+
+/* --- message.c: in and out --- */
+void tdm_message_receive(struct tdm_cluster *c, const struct tdm_event_message *event);
+/* Send; fills in the header. Returns the sequence number, 0 when it could not be sent. */
+uint64_t tdm_message_cast(struct tdm_cluster *c, struct tdm_message *msg);
+/* One session's record; NULL = an empty update, which is acknowledged like any. */
+uint64_t tdm_message_update(struct tdm_cluster *c, const struct tdm_entry *entry);
+/* A session as part of a batch. */
+struct tdm_change tdm_message_change(const struct tdm_cluster *c, const struct tdm_entry *entry);
+void tdm_message_acks(struct tdm_cluster *c);
+
+/* --- change.c: the one way to change a session --- */
+/* Merge a record that came with a message. */
+void tdm_change_merge(
+	struct tdm_cluster *c, const struct tdm_change *change, struct tdm_blob policy);
+/* Write a new version of a live session as its owner (rec was read from entry and changed), and
+ * send it. Returns the sequence number of the update, 0 when nothing was sent. */
+uint64_t tdm_change_write(struct tdm_cluster *c, struct tdm_entry *entry, struct tdm_record *rec);
+/* End a session for good, on any node. Returns like tdm_change_write. */
+uint64_t tdm_change_revoke(struct tdm_cluster *c, struct tdm_entry *entry, enum tdm_reason reason);
+/* A new session; entry is NULL on failure. */
+enum tdm_err tdm_change_create(struct tdm_cluster *c, const struct tdm_record *rec,
+	const struct tdm_policy *policy, struct tdm_entry **entry) TDM_MUST_USE;
+/* Sessions with a tunnel on an owner that is no more: their tunnel counts as dropped. */
+void tdm_change_drop_tunnels(struct tdm_cluster *c, const struct tdm_member *m, tdm_ms when);
+/* Tunnels of this node for a member it has to let go. */
+void tdm_change_let_go(struct tdm_cluster *c, const struct tdm_member *m);
+/* Which addresses are taken, and which sessions are in each other's way; for a new owner. */
+void tdm_change_claim(struct tdm_cluster *c, struct tdm_member *m);
+/* End the losers of addresses that two live sessions hold. */
+void tdm_change_settle_rivals(struct tdm_cluster *c, struct tdm_member *m);
+/* Count a session as held by this node alone, or not any more. */
+void tdm_change_unprotected(struct tdm_cluster *c, struct tdm_entry *entry, bool unprotected);
+
+/* --- session.c, login.c: requests --- */
+/* TDM_OK when this node serves the member, else why it does not. */
+enum tdm_err tdm_session_served(const struct tdm_cluster *c, const struct tdm_member *m);
+void tdm_session_login(struct tdm_cluster *c, const struct tdm_event_login *login);
+void tdm_session_delivered(struct tdm_cluster *c, struct tdm_entry *entry);
+void tdm_session_resume(struct tdm_cluster *c, const struct tdm_event_resume *resume);
+void tdm_session_tunnel_down(struct tdm_cluster *c, const struct tdm_event_tunnel *tunnel);
+void tdm_session_logout(struct tdm_cluster *c, const struct tdm_event_logout *logout);
+
+/* --- expire.c --- */
+void tdm_expire_tick(struct tdm_cluster *c);
+/* The record's clocks as they stand now, for a new version. */
+void tdm_expire_clocks(
+	const struct tdm_cluster *c, const struct tdm_entry *entry, struct tdm_record *rec);
+
+/* --- wait.c: commits of this node --- */
+void tdm_wait_delivered(struct tdm_cluster *c, uint64_t seq);
+void tdm_wait_settle(struct tdm_cluster *c);
+void tdm_wait_tick(struct tdm_cluster *c);
+/* Our messages before seq were lost on the way: send again what somebody waits for. */
+void tdm_wait_again(struct tdm_cluster *c, uint64_t seq);
+/* Addresses of ended sessions: send or take in the fence that frees them. */
+void tdm_wait_fences(struct tdm_cluster *c);

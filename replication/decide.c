@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "replication/decide.h"
+
+static bool claims_synced(const struct tdm_decide_node *n)
+{
+	return n->hello->synced && !n->demoted;
+}
+
+static struct tdm_epoch epoch_known(const struct tdm_hello *hello)
+{
+	struct tdm_epoch max = { 0, 0 };
+
+	for (size_t i = 0; i < hello->owned_len; i++)
+		if (tdm_epoch_cmp(hello->owned[i].epoch, max) > 0)
+			max = hello->owned[i].epoch;
+	return max;
+}
+
+static bool serves(const struct tdm_hello *hello)
+{
+	for (size_t i = 0; i < hello->owned_len; i++)
+		if (hello->owned[i].mine)
+			return true;
+	return false;
+}
+
+/* Is a the better head of a primary component? */
+static bool better(const struct tdm_decide_node *a, const struct tdm_decide_node *b)
+{
+	int c;
+
+	if (claims_synced(a) != claims_synced(b))
+		return claims_synced(a);
+	c = tdm_epoch_cmp(epoch_known(a->hello), epoch_known(b->hello));
+	if (c)
+		return c > 0;
+	if (serves(a->hello) != serves(b->hello))
+		return serves(a->hello);
+	return a->who.node < b->who.node;
+}
+
+static bool lists(const struct tdm_hello *hello, struct tdm_peer_ref who)
+{
+	for (size_t i = 0; i < hello->peers_len; i++)
+		if (hello->peers[i].node == who.node && hello->peers[i].boot == who.boot)
+			return true;
+	return false;
+}
+
+static bool node_synced(const struct tdm_decide_node *nodes, size_t len,
+	const struct tdm_decision *d, tdm_node_id id)
+{
+	for (size_t i = 0; i < len; i++)
+		if (nodes[i].who.node == id)
+			return d->synced[i];
+	return false;
+}
+
+/* Take in what one node knows of who owns a member. Among the synced, who serves counts most. */
+static void owned_add(struct tdm_decision *d, const struct tdm_ownership *o, bool primary,
+	bool synced, tdm_node_id sender)
+{
+	struct tdm_ownership *known = NULL;
+
+	for (size_t i = 0; i < d->owned_len && !known; i++)
+		if (d->owned[i].member == o->member)
+			known = &d->owned[i];
+	if (!known) {
+		if (d->owned_len == TDM_MEMBERS_MAX)
+			return;
+		known = &d->owned[d->owned_len++];
+		*known = (struct tdm_ownership){ .member = o->member };
+	}
+	if (synced && o->mine && (!known->mine || tdm_epoch_cmp(o->epoch, known->epoch) > 0)) {
+		known->owner = sender;
+		known->mine = true;
+	} else if (primary && !known->mine) {
+		known->owner = o->owner;
+	}
+	if (tdm_epoch_cmp(o->epoch, known->epoch) > 0)
+		known->epoch = o->epoch;
+}
+
+void tdm_decide(const struct tdm_decide_node *nodes, size_t len, struct tdm_decision *out)
+{
+	*out = (struct tdm_decision){ 0 };
+	for (size_t i = 1; i < len; i++)
+		if (better(&nodes[i], &nodes[out->primary]))
+			out->primary = i;
+	out->cold = !len || !claims_synced(&nodes[out->primary]);
+	for (size_t i = 0; i < len && !out->cold; i++)
+		out->synced[i] = i == out->primary ||
+				 (claims_synced(&nodes[i]) &&
+					 lists(nodes[out->primary].hello, nodes[i].who) &&
+					 lists(nodes[i].hello, nodes[out->primary].who));
+	for (size_t i = 0; i < len; i++)
+		for (size_t k = 0; k < nodes[i].hello->owned_len; k++)
+			owned_add(out, &nodes[i].hello->owned[k], !out->cold && i == out->primary,
+				out->synced[i], nodes[i].who.node);
+	for (size_t i = 0; i < out->owned_len; i++)
+		if (!node_synced(nodes, len, out, out->owned[i].owner))
+			out->owned[i].owner = 0;
+}

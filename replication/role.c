@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "replication/core.h"
+
+enum { DOUBT_MS = 600 * 1000 };
+
+void tdm_role_stage(struct tdm_cluster *c)
+{
+	struct tdm_place_node nodes[TDM_NODES_MAX];
+
+	for (size_t i = 0; i < c->peers_len; i++) {
+		const struct tdm_peer *p = &c->peers[i];
+
+		nodes[i] = (struct tdm_place_node){ p->id, p->present, p->synced && p->decided };
+	}
+	for (size_t i = 0; i < c->members_len; i++) {
+		struct tdm_member *m = &c->members[i];
+		tdm_node_id before = m->owner;
+
+		m->owner = tdm_place(
+			m->config.nodes, m->config.nodes_len, nodes, c->peers_len, before);
+		if (before && m->owner != before)
+			m->gone_at = c->now;
+	}
+}
+
+static bool undecided(const struct tdm_cluster *c)
+{
+	for (size_t i = 0; i < c->peers_len; i++)
+		if (c->peers[i].present && !c->peers[i].decided)
+			return true;
+	return false;
+}
+
+static bool anybody_owes(const struct tdm_cluster *c)
+{
+	for (size_t i = 0; i < c->peers_len; i++)
+		if (c->peers[i].present && c->peers[i].owes)
+			return true;
+	return false;
+}
+
+static bool all_here(const struct tdm_cluster *c)
+{
+	for (size_t i = 0; i < c->peers_len; i++)
+		if (c->peers[i].configured && !c->peers[i].present)
+			return false;
+	return true;
+}
+
+bool tdm_role_sure(const struct tdm_cluster *c)
+{
+	return c->connected && c->peers[c->self].synced && !undecided(c) && !anybody_owes(c) &&
+	       c->now >= c->doubt_until;
+}
+
+void tdm_role_doubt(struct tdm_cluster *c)
+{
+	c->doubt_until = c->now + DOUBT_MS;
+}
+
+static void set_role(
+	struct tdm_cluster *c, struct tdm_member *m, enum tdm_role role, const char *why)
+{
+	bool less = m->role == TDM_ROLE_OWNER || (m->role == TDM_ROLE_PAUSED && role < m->role);
+	struct tdm_action *a;
+
+	if (role == m->role)
+		return;
+	/* what lets go comes before everything else of this step */
+	a = less ? tdm_actions_add_first(c->actions, TDM_ACTION_ROLE)
+		 : tdm_actions_add(c->actions, TDM_ACTION_ROLE);
+	a->role.member = m->config.id;
+	a->role.role = role;
+	a->role.before = m->role;
+	a->role.epoch = m->epoch;
+	a->role.why = why;
+	m->role = role;
+}
+
+static bool may_keep(
+	const struct tdm_cluster *c, const struct tdm_member *m, enum tdm_verdict verdict)
+{
+	return c->connected && verdict != TDM_VERDICT_NO && c->peers[c->self].synced &&
+	       m->owner == c->config.self;
+}
+
+static void lose(struct tdm_cluster *c, struct tdm_member *m)
+{
+	m->mine = false;
+	m->fence = 0;
+	tdm_change_let_go(c, m);
+}
+
+void tdm_role_save(struct tdm_cluster *c)
+{
+	struct tdm_action *a = tdm_actions_add(c->actions, TDM_ACTION_SAVE);
+
+	a->save.epoch_counter = c->numbers.epoch_counter;
+	a->save.index_counter = c->index_saved;
+}
+
+static void take(struct tdm_cluster *c, struct tdm_member *m)
+{
+	struct tdm_message msg = { .kind = TDM_MESSAGE_OWNER };
+
+	/* on disk before anybody sees it: an epoch is never used twice */
+	c->numbers.epoch_counter++;
+	tdm_role_save(c);
+	m->epoch = (struct tdm_epoch){ c->numbers.epoch_counter, c->config.self };
+	m->mine = true;
+	tdm_change_drop_tunnels(c, m, m->gone_at ? m->gone_at : c->now);
+	m->gone_at = 0;
+	tdm_change_claim(c, m);
+	set_role(c, m, TDM_ROLE_OWNER, "takes over");
+	msg.owner.member = m->config.id;
+	msg.owner.epoch = m->epoch;
+	tdm_message_cast(c, &msg);
+	tdm_change_settle_rivals(c, m);
+}
+
+static void role_follow(struct tdm_cluster *c, struct tdm_member *m, enum tdm_verdict verdict)
+{
+	bool synced = c->peers[c->self].synced;
+
+	if (!m->ours)
+		return;
+	if (!c->connected)
+		set_role(c, m, TDM_ROLE_ISOLATED, "no connection to the cluster");
+	else if (verdict == TDM_VERDICT_NO)
+		set_role(c, m, TDM_ROLE_ISOLATED, "not quorate");
+	else if (m->mine && verdict == TDM_VERDICT_YES)
+		set_role(c, m, TDM_ROLE_OWNER, "quorate");
+	else if (m->mine && c->ring_lost)
+		set_role(c, m, TDM_ROLE_PAUSED, "a node was lost, quorum is not known yet");
+	else if (m->mine)
+		return; /* a ring that only grows: go on, but release nothing */
+	else if (verdict == TDM_VERDICT_PENDING && m->role == TDM_ROLE_ISOLATED)
+		return;
+	else if (verdict == TDM_VERDICT_YES && synced && m->owner == c->config.self &&
+		 !undecided(c))
+		take(c, m);
+	else if (synced)
+		set_role(c, m, TDM_ROLE_STANDBY, "synced");
+	else
+		set_role(c, m, TDM_ROLE_SYNCING, "session table is not complete");
+}
+
+void tdm_role_settle(struct tdm_cluster *c)
+{
+	enum tdm_verdict verdict = tdm_view_verdict(c);
+
+	if (verdict == TDM_VERDICT_YES)
+		c->ring_lost = false;
+	/* while cut off, others may make sessions that we will never hear of */
+	if (verdict == TDM_VERDICT_NO)
+		tdm_role_doubt(c);
+	else if (c->connected && all_here(c) && !undecided(c) && !anybody_owes(c))
+		c->doubt_until = 0;
+	for (size_t i = 0; i < c->members_len; i++)
+		if (c->members[i].mine && !may_keep(c, &c->members[i], verdict))
+			lose(c, &c->members[i]);
+	for (size_t i = 0; i < c->members_len; i++) {
+		struct tdm_member *m = &c->members[i];
+
+		role_follow(c, m, verdict);
+		if (m->mine && m->rivals && verdict == TDM_VERDICT_YES)
+			tdm_change_settle_rivals(c, m);
+	}
+}
+
+void tdm_role_heard(
+	struct tdm_cluster *c, tdm_node_id node, tdm_member_id member, struct tdm_epoch epoch)
+{
+	struct tdm_member *m = tdm_core_member(c, member);
+	struct tdm_peer *p = tdm_core_peer(c, node);
+
+	if (!m || tdm_epoch_cmp(epoch, m->epoch) <= 0)
+		return;
+	m->epoch = epoch;
+	if (m->mine)
+		tdm_actions_note(c->actions, true,
+			"node %u owns member %s with a higher epoch (%llu): letting go", node,
+			m->config.name, (unsigned long long)epoch.counter);
+	if (p && p->present)
+		m->owner = node;
+	tdm_change_drop_tunnels(c, m, m->gone_at ? m->gone_at : c->now);
+	m->gone_at = 0;
+}

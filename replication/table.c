@@ -1,0 +1,405 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "replication/table.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "proto/bytes.h"
+#include "proto/ip.h"
+#include "replication/merge.h"
+
+enum { SLOTS_FIRST = 64 };
+
+enum tdm_err tdm_table_init(struct tdm_table *table, uint64_t seed)
+{
+	*table = (struct tdm_table){ 0 };
+	if (tdm_map_init(&table->ids, seed) || tdm_map_init(&table->verifiers, seed + 1) ||
+		tdm_map_init(&table->addrs, seed + 2) || tdm_map_init(&table->users, seed + 3) ||
+		tdm_map_init(&table->policies, seed + 4)) {
+		tdm_table_deinit(table);
+		return TDM_ERR_NOMEM;
+	}
+	return TDM_OK;
+}
+
+void tdm_table_deinit(struct tdm_table *table)
+{
+	for (size_t i = 0; i < table->slots_len; i++)
+		if (table->slots[i])
+			tdm_table_drop(table, table->slots[i]);
+	free(table->slots);
+	free(table->free_slots);
+	tdm_map_deinit(&table->ids);
+	tdm_map_deinit(&table->verifiers);
+	tdm_map_deinit(&table->addrs);
+	tdm_map_deinit(&table->users);
+	tdm_map_deinit(&table->policies);
+}
+
+/* --- slots: a place that an entry keeps, so that a walk by position misses nobody --- */
+
+static bool slots_grow(struct tdm_table *table)
+{
+	size_t cap = table->slots_cap ? 2 * table->slots_cap : SLOTS_FIRST;
+	struct tdm_entry **slots = realloc(table->slots, cap * sizeof(struct tdm_entry *));
+	uint32_t *free_slots;
+
+	if (!slots)
+		return false;
+	table->slots = slots;
+	free_slots = realloc(table->free_slots, cap * sizeof(*free_slots));
+	if (!free_slots)
+		return false;
+	table->free_slots = free_slots;
+	table->slots_cap = cap;
+	return true;
+}
+
+static bool slot_take(struct tdm_table *table, struct tdm_entry *entry)
+{
+	if (table->free_len) {
+		entry->slot = table->free_slots[--table->free_len];
+	} else {
+		if (table->slots_len == table->slots_cap && !slots_grow(table))
+			return false;
+		entry->slot = (uint32_t)table->slots_len++;
+	}
+	table->slots[entry->slot] = entry;
+	return true;
+}
+
+/* --- finding --- */
+
+struct tdm_entry *tdm_table_find(const struct tdm_table *table, tdm_session_id id)
+{
+	struct tdm_map_link *l = tdm_map_find(&table->ids, tdm_map_hash_u64(&table->ids, id));
+
+	for (; l; l = tdm_map_next(l)) {
+		struct tdm_entry *e = TDM_MAP_ITEM(l, struct tdm_entry, by_id);
+
+		if (e->id == id)
+			return e;
+	}
+	return NULL;
+}
+
+struct tdm_entry *tdm_table_find_verifier(
+	const struct tdm_table *table, const uint8_t verifier[TDM_VERIFIER_LEN])
+{
+	uint32_t hash = tdm_map_hash_bytes(&table->verifiers, verifier, TDM_VERIFIER_LEN);
+
+	for (struct tdm_map_link *l = tdm_map_find(&table->verifiers, hash); l;
+		l = tdm_map_next(l)) {
+		struct tdm_entry *e = TDM_MAP_ITEM(l, struct tdm_entry, by_verifier);
+
+		if (tdm_bytes_equal(e->verifier, verifier, TDM_VERIFIER_LEN))
+			return e;
+	}
+	return NULL;
+}
+
+struct tdm_entry *tdm_table_find_addr(const struct tdm_table *table, uint32_t addr)
+{
+	struct tdm_map_link *l = tdm_map_find(&table->addrs, tdm_map_hash_u64(&table->addrs, addr));
+
+	for (; l; l = tdm_map_next(l)) {
+		struct tdm_entry *e = TDM_MAP_ITEM(l, struct tdm_entry, by_addr);
+
+		if (e->addr == addr)
+			return e;
+	}
+	return NULL;
+}
+
+struct tdm_entry *tdm_table_find_user(const struct tdm_table *table, const char *user)
+{
+	struct tdm_shared *s = tdm_shared_find(&table->users, user, strlen(user));
+
+	return s ? s->sessions : NULL;
+}
+
+/* --- links --- */
+
+static void user_link(struct tdm_entry *e)
+{
+	e->user_prev = NULL;
+	e->user_next = e->user->sessions;
+	if (e->user_next)
+		e->user_next->user_prev = e;
+	e->user->sessions = e;
+}
+
+static void user_unlink(struct tdm_entry *e)
+{
+	if (e->user_prev)
+		e->user_prev->user_next = e->user_next;
+	else
+		e->user->sessions = e->user_next;
+	if (e->user_next)
+		e->user_next->user_prev = e->user_prev;
+}
+
+static void addr_unlink(struct tdm_table *table, struct tdm_entry *e)
+{
+	if (e->addr_linked)
+		tdm_map_drop(&table->addrs, &e->by_addr);
+	e->addr_linked = false;
+}
+
+/* The address index holds live sessions only, and of two with one address the rightful one. */
+static struct tdm_entry *addr_link(struct tdm_table *table, struct tdm_entry *e)
+{
+	struct tdm_entry *rival;
+
+	if (!tdm_state_is_live(e->state) || !e->addr)
+		return NULL;
+	rival = tdm_table_find_addr(table, e->addr);
+	if (rival && tdm_entry_loser(rival, e) == e)
+		return rival;
+	if (rival)
+		addr_unlink(table, rival);
+	tdm_map_add(&table->addrs, &e->by_addr, tdm_map_hash_u64(&table->addrs, e->addr));
+	e->addr_linked = true;
+	return rival;
+}
+
+void tdm_table_relink(struct tdm_table *table, struct tdm_entry *e)
+{
+	if (!e->addr_linked)
+		addr_link(table, e);
+}
+
+/* --- merging --- */
+
+static void count(struct tdm_table *table, enum tdm_session_state state, size_t by)
+{
+	if (tdm_state_is_live(state))
+		table->live += by;
+	else
+		table->ended += by;
+}
+
+static uint32_t addr_number(const char *text)
+{
+	struct tdm_ip ip;
+
+	return tdm_ip_parse(text, &ip) ? 0 : tdm_ip_v4(&ip);
+}
+
+/* Copy what is needed often. */
+static void entry_fill(struct tdm_entry *e, const struct tdm_record *rec)
+{
+	e->id = rec->id;
+	e->version = rec->version;
+	e->login = rec->login;
+	e->ended = rec->ended;
+	e->ended_by = rec->ended_by;
+	memcpy(e->verifier, rec->verifier, sizeof(e->verifier));
+	e->index = rec->index;
+	e->addr = addr_number(rec->addr4);
+	e->member = rec->member;
+	e->state = (uint8_t)rec->state;
+	e->reason = (uint8_t)rec->reason;
+	e->wait_left_ms = rec->disconnected_left_ms != TDM_NEVER ? rec->disconnected_left_ms
+								 : rec->idle_left_ms;
+	e->session_left_ms = rec->session_left_ms;
+}
+
+/* What a change needs from the allocator, taken before anything is changed. */
+struct parts {
+	uint8_t *wire;
+	struct tdm_shared *user, *policy;
+};
+
+static void parts_drop(struct tdm_table *table, struct parts *p)
+{
+	free(p->wire);
+	tdm_shared_unref(&table->users, p->user);
+	tdm_shared_unref(&table->policies, p->policy);
+}
+
+static enum tdm_err policy_read(struct tdm_shared *shared)
+{
+	struct tdm_policy *policy;
+	enum tdm_err err;
+
+	if (shared->policy)
+		return TDM_OK;
+	policy = malloc(sizeof(*policy));
+	if (!policy)
+		return TDM_ERR_NOMEM;
+	err = tdm_policy_decode(shared->bytes, shared->len, policy);
+	if (err)
+		free(policy);
+	else
+		shared->policy = policy;
+	return err;
+}
+
+static enum tdm_err parts_make(
+	struct tdm_table *table, const struct tdm_incoming *in, struct parts *p)
+{
+	enum tdm_err err;
+
+	p->wire = malloc(in->wire.len ? in->wire.len : 1);
+	p->user = tdm_shared_ref(&table->users, in->rec->user, strlen(in->rec->user));
+	p->policy = tdm_shared_ref(&table->policies, in->policy.data, in->policy.len);
+	err = p->wire && p->user && p->policy ? policy_read(p->policy) : TDM_ERR_NOMEM;
+	if (err)
+		parts_drop(table, p);
+	else if (in->wire.len)
+		memcpy(p->wire, in->wire.data, in->wire.len);
+	return err;
+}
+
+/* Put a record in the place of what the entry held; wire and shared strings come from parts. */
+static struct tdm_entry *entry_set(struct tdm_table *table, struct tdm_entry *e,
+	const struct tdm_incoming *in, const struct parts *p)
+{
+	addr_unlink(table, e);
+	entry_fill(e, in->rec);
+	e->wire = p->wire;
+	e->wire_len = (uint32_t)in->wire.len;
+	e->user = p->user;
+	e->policy = p->policy;
+	e->written = in->written;
+	e->dropped = in->dropped;
+	user_link(e);
+	tdm_map_add(&table->verifiers, &e->by_verifier,
+		tdm_map_hash_bytes(&table->verifiers, e->verifier, sizeof(e->verifier)));
+	count(table, e->state, 1);
+	return addr_link(table, e);
+}
+
+static void entry_unset(struct tdm_table *table, struct tdm_entry *e)
+{
+	struct parts old = { e->wire, e->user, e->policy };
+
+	addr_unlink(table, e);
+	user_unlink(e);
+	tdm_map_drop(&table->verifiers, &e->by_verifier);
+	count(table, e->state, (size_t)-1);
+	parts_drop(table, &old);
+}
+
+static enum tdm_err create(
+	struct tdm_table *table, const struct tdm_incoming *in, struct tdm_merged *out)
+{
+	struct tdm_entry *e = calloc(1, sizeof(*e));
+	struct parts parts;
+	enum tdm_err err;
+
+	if (!e)
+		return TDM_ERR_NOMEM;
+	err = parts_make(table, in, &parts);
+	if (err)
+		goto err_after_entry;
+	if (!slot_take(table, e)) {
+		parts_drop(table, &parts);
+		err = TDM_ERR_NOMEM;
+		goto err_after_entry;
+	}
+	tdm_map_add(&table->ids, &e->by_id, tdm_map_hash_u64(&table->ids, in->rec->id));
+	out->rival = entry_set(table, e, in, &parts);
+	out->entry = e;
+	out->created = out->changed = true;
+	return TDM_OK;
+
+err_after_entry:
+	free(e);
+	return err;
+}
+
+static struct tdm_merge_key entry_key(const struct tdm_entry *e)
+{
+	return (struct tdm_merge_key){
+		.state = e->state,
+		.reason = e->reason,
+		.ended = e->ended,
+		.ended_by = e->ended_by,
+		.version = e->version,
+		.wire = tdm_entry_wire(e),
+		.policy = tdm_entry_policy_wire(e),
+	};
+}
+
+static tdm_ms earlier(tdm_ms a, tdm_ms b)
+{
+	return a < b ? a : b;
+}
+
+enum tdm_err tdm_table_merge(
+	struct tdm_table *table, const struct tdm_incoming *in, struct tdm_merged *out)
+{
+	struct tdm_entry *e = tdm_table_find(table, in->rec->id);
+	struct tdm_entry *other = tdm_table_find_verifier(table, in->rec->verifier);
+	struct tdm_merge_key ours, theirs;
+	struct parts parts;
+	enum tdm_err err;
+	int cmp;
+
+	*out = (struct tdm_merged){ .entry = e };
+	if (other && other != e)
+		return TDM_ERR_EXISTS;
+	if (!e)
+		return create(table, in, out);
+	out->before = e->state;
+	ours = entry_key(e);
+	theirs = tdm_merge_key_of(in->rec, in->wire, in->policy);
+	cmp = tdm_merge_cmp(&theirs, &ours);
+	if (!cmp) {
+		e->written = earlier(e->written, in->written);
+		e->dropped = earlier(e->dropped, in->dropped);
+	}
+	if (cmp <= 0)
+		return TDM_OK;
+	err = parts_make(table, in, &parts);
+	if (err)
+		return err;
+	entry_unset(table, e);
+	out->rival = entry_set(table, e, in, &parts);
+	out->changed = true;
+	return TDM_OK;
+}
+
+void tdm_table_drop(struct tdm_table *table, struct tdm_entry *e)
+{
+	entry_unset(table, e);
+	tdm_map_drop(&table->ids, &e->by_id);
+	table->slots[e->slot] = NULL;
+	table->free_slots[table->free_len++] = e->slot;
+	free(e);
+}
+
+/* --- entries --- */
+
+const struct tdm_policy *tdm_entry_policy(const struct tdm_entry *e)
+{
+	return e->policy->policy;
+}
+
+enum tdm_err tdm_entry_record(const struct tdm_entry *e, struct tdm_record *rec)
+{
+	return tdm_record_decode(e->wire, e->wire_len, rec);
+}
+
+struct tdm_blob tdm_entry_wire(const struct tdm_entry *e)
+{
+	return (struct tdm_blob){ e->wire, e->wire_len };
+}
+
+struct tdm_blob tdm_entry_policy_wire(const struct tdm_entry *e)
+{
+	return (struct tdm_blob){ e->policy->bytes, e->policy->len };
+}
+
+struct tdm_entry *tdm_entry_loser(struct tdm_entry *a, struct tdm_entry *b)
+{
+	int c = tdm_epoch_cmp(a->version.epoch, b->version.epoch);
+
+	if (c)
+		return c < 0 ? a : b;
+	if (a->login != b->login)
+		return a->login > b->login ? a : b;
+	return a->id > b->id ? a : b;
+}

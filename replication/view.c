@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "replication/core.h"
+
+static uint64_t mix(uint64_t v)
+{
+	v = (v ^ (v >> 30)) * 0xbf58476d1ce4e5b9u;
+	v = (v ^ (v >> 27)) * 0x94d049bb133111ebu;
+	return v ^ (v >> 31);
+}
+
+/* The same on all nodes, whatever the order of their lists. */
+static uint64_t members_hash(const struct tdm_cluster *c)
+{
+	uint64_t hash = 0;
+
+	for (size_t i = 0; i < c->peers_len; i++)
+		if (c->peers[i].present)
+			hash += mix(((uint64_t)c->peers[i].id << 32 | c->peers[i].pid) + 1);
+	return hash;
+}
+
+static void peer_left(struct tdm_cluster *c, struct tdm_peer *p)
+{
+	for (size_t i = 0; i < c->members_len; i++)
+		if (c->members[i].owner == p->id && p->unprotected)
+			tdm_role_doubt(c);
+	p->present = p->decided = p->synced = p->mute = p->demoted = p->owes = false;
+	p->demoting = p->hello_here = p->stream_ok = false;
+	p->pid = 0;
+	p->boot = 0;
+	p->last_seq = p->acked = p->ack_due = p->stream = p->chunks = 0;
+	p->unprotected = 0;
+	tdm_commits_forget(&c->commits, (size_t)(p - c->peers));
+}
+
+static struct tdm_peer *peer_new(struct tdm_cluster *c, tdm_node_id id)
+{
+	struct tdm_peer *p;
+
+	if (c->peers_len == TDM_NODES_MAX) {
+		tdm_actions_note(c->actions, true, "node %u is one too many, it is ignored", id);
+		return NULL;
+	}
+	p = &c->peers[c->peers_len++];
+	*p = (struct tdm_peer){ .id = id };
+	tdm_actions_note(c->actions, true, "node %u is in the group but not configured here", id);
+	return p;
+}
+
+static bool has(const struct tdm_event_view *view, tdm_node_id id, uint32_t pid)
+{
+	for (size_t i = 0; i < view->members_len; i++)
+		if (view->members[i].node == id && view->members[i].pid == pid)
+			return true;
+	return false;
+}
+
+/* Nodes that left, also when they are back at once: what they had then is gone or stale. */
+static void take_out(struct tdm_cluster *c, const struct tdm_event_view *view)
+{
+	for (size_t i = 0; i < view->left_len; i++) {
+		struct tdm_peer *p = tdm_core_peer(c, view->left[i].who.node);
+
+		if (view->left[i].reason == TDM_LEFT_NODEDOWN)
+			c->ring_pending = c->ring_lost = true;
+		if (p && p->present && p->pid == view->left[i].who.pid)
+			peer_left(c, p);
+	}
+	for (size_t i = 0; i < c->peers_len; i++) {
+		struct tdm_peer *p = &c->peers[i];
+
+		if (p->present && !has(view, p->id, p->pid))
+			peer_left(c, p);
+	}
+}
+
+static void bring_in(struct tdm_cluster *c, const struct tdm_event_view *view)
+{
+	for (size_t i = 0; i < view->joined_len; i++)
+		if (view->joined[i].nodeup)
+			c->ring_pending = true;
+	for (size_t i = 0; i < view->members_len; i++) {
+		struct tdm_peer *p = tdm_core_peer(c, view->members[i].node);
+
+		if (!p)
+			p = peer_new(c, view->members[i].node);
+		if (!p)
+			continue;
+		if (p->present && p->pid != view->members[i].pid)
+			tdm_actions_note(c->actions, true,
+				"node %u has a second process (pid %u) in the group, it is ignored",
+				p->id, view->members[i].pid);
+		if (p->present)
+			continue;
+		p->present = true;
+		p->pid = view->members[i].pid;
+	}
+}
+
+static void disconnect(struct tdm_cluster *c)
+{
+	tdm_bulk_cancel(c);
+	for (size_t i = 0; i < c->peers_len; i++)
+		peer_left(c, &c->peers[i]);
+	for (size_t i = 0; i < c->members_len; i++) {
+		c->members[i].owner = 0;
+		c->members[i].gone_at = c->now;
+	}
+	for (size_t i = 0; i < TDM_VERDICTS_KEPT; i++)
+		c->verdicts[i] = (struct tdm_event_quorum){ 0 };
+	c->connected = c->ring_pending = c->ring_lost = c->deaf = false;
+	c->ring = (struct tdm_ring){ 0 };
+	c->round = TDM_ROUND_NONE;
+}
+
+void tdm_view_lost(struct tdm_cluster *c)
+{
+	if (c->connected)
+		disconnect(c);
+}
+
+void tdm_view_change(struct tdm_cluster *c, const struct tdm_event_view *view)
+{
+	bool undecided = false, synced = false;
+
+	take_out(c, view);
+	bring_in(c, view);
+	if (!tdm_core_self(c)->present) {
+		disconnect(c);
+		return;
+	}
+	c->connected = true;
+	if (!c->ring.seq)
+		c->ring_pending = true;
+	c->members_hash = members_hash(c);
+	for (size_t i = 0; i < c->peers_len; i++) {
+		undecided = undecided || (c->peers[i].present && !c->peers[i].decided);
+		synced = synced || c->peers[i].synced;
+		c->peers[i].hello_here = false; /* of an earlier view */
+	}
+	tdm_role_stage(c);
+	if (undecided || !synced)
+		tdm_sync_start(c);
+	else
+		tdm_sync_again(c);
+}
+
+void tdm_view_ring(struct tdm_cluster *c, struct tdm_ring ring)
+{
+	if (!c->connected || (!c->ring_pending && tdm_ring_equal(ring, c->ring)))
+		return;
+	if (!c->ring_pending)
+		c->ring_lost = true; /* a node without a daemon went, or came */
+	c->ring_pending = false;
+	c->ring = ring;
+	if (c->round != TDM_ROUND_NONE)
+		tdm_sync_start(c); /* hellos are for a ring */
+}
+
+void tdm_view_quorum(struct tdm_cluster *c, const struct tdm_event_quorum *verdict)
+{
+	for (size_t i = 0; i < TDM_VERDICTS_KEPT; i++)
+		if (tdm_ring_equal(c->verdicts[i].ring, verdict->ring)) {
+			c->verdicts[i] = *verdict;
+			return;
+		}
+	c->verdicts[c->verdicts_next++ % TDM_VERDICTS_KEPT] = *verdict;
+}
+
+enum tdm_verdict tdm_view_verdict(const struct tdm_cluster *c)
+{
+	if (!c->connected || c->ring_pending)
+		return TDM_VERDICT_PENDING;
+	for (size_t i = 0; i < TDM_VERDICTS_KEPT; i++)
+		if (c->verdicts[i].ring.seq && tdm_ring_equal(c->verdicts[i].ring, c->ring))
+			return c->verdicts[i].quorate ? TDM_VERDICT_YES : TDM_VERDICT_NO;
+	return TDM_VERDICT_PENDING;
+}
