@@ -146,4 +146,6 @@ void tdm_node_act(struct tdm_node *node)
 	/* after a failed SAVE nothing that follows may happen */
 	for (size_t i = 0; i < node->actions.len && node->result == TDM_OK; i++)
 		execute(node, &node->actions.items[i]);
+	if (node->actions.lost)
+		tdm_node_fail(node, TDM_ERR_NOMEM, "out of memory");
 }

@@ -134,6 +134,8 @@ static void login(struct tdm_node *node, struct tdm_request *r, const char *grou
 	event.login.user = auth->user;
 	event.login.tunnel_group = tunnel_group;
 	event.login.auth_method = node->auth_method;
+	event.login.auth_mode = "userPassword";
+	event.login.entry = TDM_ENTRY_CLIENT;
 	event.login.agent = auth->agent;
 	event.login.device = auth->device;
 	event.login.hostname = auth->hostname;
@@ -200,6 +202,7 @@ static void ask_core(struct tdm_node *node, struct tdm_request *r)
 	struct tdm_event event = { .kind = TDM_EVENT_RESUME };
 
 	event.resume.request = r->id;
+	event.resume.member = r->msg->member;
 	event.resume.id = connect->session;
 	memcpy(event.resume.verifier, connect->verifier, sizeof(event.resume.verifier));
 	event.resume.hostname = connect->hostname;

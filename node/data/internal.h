@@ -21,7 +21,6 @@
 #include <uv.h>
 
 #include "node/data/msg.h"
-#include "node/data/table.h"
 #include "node/data/tls.h"
 #include "node/data/worker.h"
 #include "proto/authxml.h"
@@ -29,6 +28,7 @@
 #include "proto/cstp.h"
 #include "proto/http.h"
 #include "proto/text.h"
+#include "replication/map.h"
 
 struct WOLFSSL;
 
@@ -57,8 +57,6 @@ enum {
 	TDM_BODY_MAX = 32 * 1024,
 	TDM_REPLY_MAX = TDM_BODY_MAX + 4096,
 };
-
-#define tdm_container(ptr, type, member) ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
 
 /* --- output.c --- */
 
@@ -116,13 +114,13 @@ struct tdm_conn;
 
 /* An inner address and the connection that carries it. */
 struct tdm_route {
-	struct tdm_table_node node;
+	struct tdm_map_link link;
 	struct tdm_ip ip; /* family 0 = none */
 	struct tdm_conn *conn;
 };
 
 struct tdm_tunnel {
-	struct tdm_table_node node; /* by session */
+	struct tdm_map_link link; /* by session */
 	tdm_session_id session;
 	uint32_t generation;
 	struct tdm_route v4, v6;
@@ -212,7 +210,7 @@ struct tdm_worker {
 	struct tdm_conns conns;
 	struct tdm_conn *dirty;
 	struct tdm_outpool outpool;
-	struct tdm_table sessions, routes;
+	struct tdm_map sessions, routes;
 	struct tdm_worker_counters counters;
 	/* scratch of one callback */
 	uint8_t cipher[TDM_READ_MAX];

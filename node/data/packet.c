@@ -11,10 +11,11 @@
 
 static struct tdm_conn *find_route(const struct tdm_worker *worker, const struct tdm_ip *ip)
 {
-	struct tdm_table_node *node = tdm_table_first(&worker->routes, tdm_table_hash_ip(ip));
+	const struct tdm_map *map = &worker->routes;
+	struct tdm_map_link *link = tdm_map_find(map, tdm_map_hash_bytes(map, ip, sizeof(*ip)));
 
-	for (; node; node = tdm_table_next(node)) {
-		const struct tdm_route *route = tdm_container(node, struct tdm_route, node);
+	for (; link; link = tdm_map_next(link)) {
+		const struct tdm_route *route = TDM_MAP_ITEM(link, struct tdm_route, link);
 
 		if (tdm_ip_equal(&route->ip, ip))
 			return route->conn;

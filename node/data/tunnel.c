@@ -12,16 +12,23 @@ static void add_route(struct tdm_conn *conn, struct tdm_route *route)
 	if (route->ip.family == 0)
 		return;
 	route->conn = conn;
-	tdm_table_add(&conn->worker->routes, &route->node, tdm_table_hash_ip(&route->ip));
+	tdm_map_add(&conn->worker->routes, &route->link,
+		tdm_map_hash_bytes(&conn->worker->routes, &route->ip, sizeof(route->ip)));
+}
+
+static void drop_route(struct tdm_worker *worker, struct tdm_route *route)
+{
+	if (route->ip.family != 0)
+		tdm_map_drop(&worker->routes, &route->link);
 }
 
 static struct tdm_conn *find_session(struct tdm_worker *worker, tdm_session_id session)
 {
-	struct tdm_table_node *node =
-		tdm_table_first(&worker->sessions, tdm_table_hash_u64(session));
+	const struct tdm_map *map = &worker->sessions;
+	struct tdm_map_link *link = tdm_map_find(map, tdm_map_hash_u64(map, session));
 
-	for (; node; node = tdm_table_next(node)) {
-		struct tdm_conn *conn = tdm_container(node, struct tdm_conn, tunnel.node);
+	for (; link; link = tdm_map_next(link)) {
+		struct tdm_conn *conn = TDM_MAP_ITEM(link, struct tdm_conn, tunnel.link);
 
 		if (conn->tunnel.session == session)
 			return conn;
@@ -68,7 +75,8 @@ void tdm_tunnel_start(struct tdm_conn *conn, const struct tdm_msg_connect_result
 	read_addresses(tunnel, &result->record);
 	add_route(conn, &tunnel->v4);
 	add_route(conn, &tunnel->v6);
-	tdm_table_add(&worker->sessions, &tunnel->node, tdm_table_hash_u64(tunnel->session));
+	tdm_map_add(&worker->sessions, &tunnel->link,
+		tdm_map_hash_u64(&worker->sessions, tunnel->session));
 	conn->state = TDM_CONN_TUNNEL;
 	tdm_conn_settled(conn);
 	tdm_count(&worker->counters.tunnels_up, 1);
@@ -84,9 +92,9 @@ void tdm_tunnel_stop(struct tdm_conn *conn, const char *why)
 	struct tdm_tunnel *tunnel = &conn->tunnel;
 	struct tdm_msg *msg = tdm_worker_msg(conn, TDM_MSG_TUNNEL_DOWN);
 
-	tdm_table_remove(&worker->sessions, &tunnel->node);
-	tdm_table_remove(&worker->routes, &tunnel->v4.node);
-	tdm_table_remove(&worker->routes, &tunnel->v6.node);
+	tdm_map_drop(&worker->sessions, &tunnel->link);
+	drop_route(worker, &tunnel->v4);
+	drop_route(worker, &tunnel->v6);
 	if (msg) {
 		msg->tunnel_down.session = tunnel->session;
 		msg->tunnel_down.generation = tunnel->generation;

@@ -7,6 +7,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "node/clock.h"
 #include "node/data/internal.h"
 #include "node/log.h"
 #include "proto/bytes.h"
@@ -293,8 +294,8 @@ static void destroy(struct tdm_worker *worker)
 		tdm_msg_free(worker->outbox.items[i]);
 	free(worker->outbox.items);
 	tdm_conns_deinit(&worker->conns);
-	tdm_table_deinit(&worker->sessions);
-	tdm_table_deinit(&worker->routes);
+	tdm_map_deinit(&worker->sessions);
+	tdm_map_deinit(&worker->routes);
 	tdm_outpool_deinit(&worker->outpool);
 	tdm_bytes_wipe(worker, sizeof(*worker));
 	free(worker);
@@ -343,10 +344,12 @@ enum tdm_err tdm_worker_start(
 	const struct tdm_worker_config *config, struct tdm_worker **out, struct tdm_diag *diag)
 {
 	struct tdm_worker *worker = calloc(1, sizeof(*worker));
+	uint64_t seed;
 	int error;
 
 	if (!worker)
 		return tdm_diag_set(diag, TDM_ERR_NOMEM, "out of memory");
+	tdm_random(&seed, sizeof(seed));
 	worker->cfg = *config;
 	set_limits(worker);
 	raise_descriptor_limit();
@@ -357,8 +360,8 @@ enum tdm_err tdm_worker_start(
 			config->number, uv_strerror(error));
 	}
 	if (tdm_queue_init(&worker->inbox, TDM_INBOX_CAPACITY, &worker->wake) ||
-		tdm_conns_init(&worker->conns) || tdm_table_init(&worker->sessions) ||
-		tdm_table_init(&worker->routes))
+		tdm_conns_init(&worker->conns) || tdm_map_init(&worker->sessions, seed) ||
+		tdm_map_init(&worker->routes, seed))
 		error = UV_ENOMEM;
 	if (!error)
 		error = start_handles(worker);

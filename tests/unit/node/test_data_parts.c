@@ -4,58 +4,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "node/data/table.h"
 #include "node/data/tls.h"
 #include "node/data/tun.h"
-
-struct item {
-	struct tdm_table_node node;
-	uint64_t key;
-};
-
-/* Nothing is lost while buckets grow, and what was removed is not found. */
-Test(data_table, add_find_remove)
-{
-	enum { N = 5000 };
-	struct item *items = calloc(N, sizeof(*items));
-	struct tdm_table table;
-
-	cr_assert_eq(tdm_table_init(&table), TDM_OK);
-	for (uint64_t i = 0; i < N; i++) {
-		items[i].key = i;
-		tdm_table_add(&table, &items[i].node, tdm_table_hash_u64(i));
-	}
-	for (uint64_t i = 0; i < N; i += 2)
-		tdm_table_remove(&table, &items[i].node);
-	tdm_table_remove(&table, &items[0].node);
-	cr_assert_eq(table.len, N / 2);
-	for (uint64_t i = 0; i < N; i++) {
-		struct tdm_table_node *node = tdm_table_first(&table, tdm_table_hash_u64(i));
-
-		while (node && ((struct item *)node)->key != i)
-			node = tdm_table_next(node);
-		cr_assert_eq(node != NULL, i % 2);
-	}
-	tdm_table_deinit(&table);
-	free(items);
-}
-
-/* Keys with the same hash are all found. */
-Test(data_table, collisions)
-{
-	struct item items[3] = { 0 };
-	struct tdm_table table;
-	size_t n = 0;
-
-	cr_assert_eq(tdm_table_init(&table), TDM_OK);
-	for (size_t i = 0; i < 3; i++)
-		tdm_table_add(&table, &items[i].node, 7);
-	for (struct tdm_table_node *node = tdm_table_first(&table, 7); node;
-		node = tdm_table_next(node))
-		n++;
-	cr_assert_eq(n, 3);
-	tdm_table_deinit(&table);
-}
 
 Test(data_tls, names_the_file_at_fault)
 {
