@@ -9,7 +9,7 @@
 enum {
 	V4_BITS = 32,
 	POOL_LEN_MIN = 12, /* a million addresses */
-	POOL_LEN_MAX = 29, /* five clients: 8 without network, broadcast and the gateway */
+	POOL_LEN_MAX = 29, /* six addresses; a /30 has two, which is no pool */
 };
 
 static uint32_t host_mask(uint8_t len)
