@@ -33,11 +33,11 @@ static int daemon_main(void *ctx)
 	const struct tdm_config *config = ctx;
 	struct tdm_diag diag = { 0 };
 
-	if (tdm_node_run(config, &diag)) {
+	if (tdm_node_run(config, &diag) == TDM_OK)
+		return EXIT_SUCCESS;
+	if (config->log_file[0]) /* else the log has just said it here */
 		fprintf(stderr, "tandemd: %s\n", diag.text);
-		return EXIT_FAILURE;
-	}
-	return EXIT_SUCCESS;
+	return EXIT_FAILURE;
 }
 
 static int run(const struct tdm_config *config)

@@ -11,7 +11,6 @@ void tdm_node_fail(struct tdm_node *node, enum tdm_err err, const char *why)
 		node->result = err;
 		if (why != node->diag->text)
 			(void)tdm_diag_set(node->diag, err, "%s", why);
-		tdm_log_error("%s", why);
 	}
 	uv_stop(&node->loop);
 }

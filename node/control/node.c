@@ -250,7 +250,10 @@ enum tdm_err tdm_node_run(const struct tdm_config *config, struct tdm_diag *diag
 		end(node);
 		loop_end(node);
 	}
-	tdm_log_info("ended: %s", err ? diag->text : "clean");
+	if (err)
+		tdm_log_error("%s", diag->text);
+	else
+		tdm_log_info("ended");
 	free(node);
 	return err;
 }

@@ -82,6 +82,8 @@ void tdm_control_reply_status(struct tdm_control_out *out, const struct tdm_cont
 	message.members = member_list;
 	message.n_members = status->members_len;
 	fill_counts(&message, status);
+	if (who->config->cluster.none) /* nobody expects a copy there */
+		message.unprotected = 0;
 	reply.kind_case = TANDEM__CONTROL__REPLY__KIND_STATUS;
 	reply.status = &message;
 	tdm_control_out_add(out, &reply);
@@ -222,7 +224,7 @@ void tdm_control_reply_session(struct tdm_control_out *out, const struct tdm_con
 	session.id = r->id;
 	session.index = r->index;
 	session.mtu = r->mtu;
-	session.unprotected = unprotected;
+	session.unprotected = unprotected && !config->cluster.none;
 	fill_strings(&session, config, r);
 	fill_clocks(&session, r, policy, age_ms, now);
 	session.tunnels = tunnel_list;
