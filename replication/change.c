@@ -230,10 +230,12 @@ void tdm_change_settle_rivals(struct tdm_cluster *c, struct tdm_member *m)
 			!tdm_state_is_live(e->state))
 			continue;
 		rival = tdm_table_find_addr(&c->table, e->addr);
-		if (rival)
+		if (rival) {
 			resolve(c, e, rival);
-		else
-			tdm_table_relink(&c->table, e);
+			continue;
+		}
+		tdm_table_relink(&c->table, e);
+		tdm_pool_mark(&m->pool, e->addr);
 	}
 }
 

@@ -95,6 +95,7 @@ enum tdm_err tdm_cluster_new(
 	c->numbers = config->numbers;
 	if (!c->numbers.index_counter)
 		c->numbers.index_counter = 1; /* index 0 would mean none */
+	c->epoch_saved = c->numbers.epoch_counter;
 	c->index_saved = config->numbers.index_counter;
 	c->round_since = TDM_NEVER;
 	tdm_commits_init(&c->commits);

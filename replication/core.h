@@ -124,7 +124,7 @@ struct tdm_cluster {
 
 	/* sessions */
 	struct tdm_numbers numbers; /* as used, not as saved */
-	uint64_t index_saved;
+	uint64_t index_saved, epoch_saved;
 	uint32_t generation_last;
 	size_t scan_slot;
 	struct tdm_record result; /* what RESUME_RESULT points to */
@@ -160,6 +160,8 @@ void tdm_role_heard(
 bool tdm_role_sure(const struct tdm_cluster *c);
 /* Somebody out of sight may know more tokens: no "unknown" for ten minutes. */
 void tdm_role_doubt(struct tdm_cluster *c);
+/* An epoch that somebody used. */
+void tdm_role_seen(struct tdm_cluster *c, struct tdm_epoch epoch);
 /* Save the numbers before they are used. */
 void tdm_role_save(struct tdm_cluster *c);
 

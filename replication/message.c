@@ -191,8 +191,7 @@ static bool in_sequence(struct tdm_cluster *c, struct tdm_peer *p, uint64_t seq)
 
 static void take_header(struct tdm_cluster *c, struct tdm_peer *p, const struct tdm_message *msg)
 {
-	if (msg->epoch.counter > c->numbers.epoch_counter)
-		c->numbers.epoch_counter = msg->epoch.counter;
+	tdm_role_seen(c, msg->epoch);
 	p->unprotected = msg->unprotected;
 	p->config = msg->config;
 	if (p->config == c->config.config_fingerprint) {

@@ -91,12 +91,19 @@ static void lose(struct tdm_cluster *c, struct tdm_member *m)
 	tdm_change_let_go(c, m);
 }
 
+void tdm_role_seen(struct tdm_cluster *c, struct tdm_epoch epoch)
+{
+	if (epoch.counter > c->numbers.epoch_counter)
+		c->numbers.epoch_counter = epoch.counter;
+}
+
 void tdm_role_save(struct tdm_cluster *c)
 {
 	struct tdm_action *a = tdm_actions_add(c->actions, TDM_ACTION_SAVE);
 
 	a->save.epoch_counter = c->numbers.epoch_counter;
 	a->save.index_counter = c->index_saved;
+	c->epoch_saved = c->numbers.epoch_counter;
 }
 
 static void take(struct tdm_cluster *c, struct tdm_member *m)
@@ -159,6 +166,9 @@ void tdm_role_settle(struct tdm_cluster *c)
 	for (size_t i = 0; i < c->members_len; i++)
 		if (c->members[i].mine && !may_keep(c, &c->members[i], verdict))
 			lose(c, &c->members[i]);
+	/* what others use is remembered too: who restarts must not begin below it */
+	if (c->numbers.epoch_counter > c->epoch_saved)
+		tdm_role_save(c);
 	for (size_t i = 0; i < c->members_len; i++) {
 		struct tdm_member *m = &c->members[i];
 

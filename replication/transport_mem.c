@@ -494,6 +494,14 @@ bool tdm_mem_deliver(struct tdm_mem *mem, tdm_node_id node)
 	return true;
 }
 
+struct tdm_ring tdm_mem_ring(const struct tdm_mem *mem, tdm_node_id node)
+{
+	for (size_t i = 0; i < mem->hosts_len; i++)
+		if (mem->hosts[i].node == node && mem->hosts[i].up)
+			return mem->hosts[i].ring;
+	return (struct tdm_ring){ 0, 0 };
+}
+
 size_t tdm_mem_waiting(const struct tdm_mem *mem, tdm_node_id node)
 {
 	for (size_t i = 0; i < mem->hosts_len; i++)

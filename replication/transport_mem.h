@@ -49,6 +49,8 @@ void tdm_mem_verdict(struct tdm_mem *mem, tdm_node_id node, bool quorate);
 
 /* Deliver the next event of a host's inbox, and BATCH_END behind the last. False: it was empty. */
 bool tdm_mem_deliver(struct tdm_mem *mem, tdm_node_id node);
+/* The ring that the host is in. */
+struct tdm_ring tdm_mem_ring(const struct tdm_mem *mem, tdm_node_id node);
 size_t tdm_mem_waiting(const struct tdm_mem *mem, tdm_node_id node);
 /* Deliver to all until every inbox is empty, one event each in turn; at most limit events. Returns
  * how many. */

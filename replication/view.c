@@ -145,12 +145,28 @@ void tdm_view_change(struct tdm_cluster *c, const struct tdm_event_view *view)
 		tdm_sync_again(c);
 }
 
+static enum tdm_verdict verdict_on(const struct tdm_cluster *c, struct tdm_ring ring)
+{
+	for (size_t i = 0; i < TDM_VERDICTS_KEPT; i++)
+		if (c->verdicts[i].ring.seq && tdm_ring_equal(c->verdicts[i].ring, ring))
+			return c->verdicts[i].quorate ? TDM_VERDICT_YES : TDM_VERDICT_NO;
+	return TDM_VERDICT_PENDING;
+}
+
+enum tdm_verdict tdm_view_verdict(const struct tdm_cluster *c)
+{
+	return c->connected && !c->ring_pending ? verdict_on(c, c->ring) : TDM_VERDICT_PENDING;
+}
+
 void tdm_view_ring(struct tdm_cluster *c, struct tdm_ring ring)
 {
 	if (!c->connected || (!c->ring_pending && tdm_ring_equal(ring, c->ring)))
 		return;
 	if (!c->ring_pending)
 		c->ring_lost = true; /* a node without a daemon went, or came */
+	/* In a ring that we were not known to be quorate in, others may have been, elsewhere. */
+	if (c->ring.seq && verdict_on(c, c->ring) != TDM_VERDICT_YES)
+		tdm_role_doubt(c);
 	c->ring_pending = false;
 	c->ring = ring;
 	if (c->round != TDM_ROUND_NONE)
@@ -165,14 +181,4 @@ void tdm_view_quorum(struct tdm_cluster *c, const struct tdm_event_quorum *verdi
 			return;
 		}
 	c->verdicts[c->verdicts_next++ % TDM_VERDICTS_KEPT] = *verdict;
-}
-
-enum tdm_verdict tdm_view_verdict(const struct tdm_cluster *c)
-{
-	if (!c->connected || c->ring_pending)
-		return TDM_VERDICT_PENDING;
-	for (size_t i = 0; i < TDM_VERDICTS_KEPT; i++)
-		if (c->verdicts[i].ring.seq && tdm_ring_equal(c->verdicts[i].ring, c->ring))
-			return c->verdicts[i].quorate ? TDM_VERDICT_YES : TDM_VERDICT_NO;
-	return TDM_VERDICT_PENDING;
 }

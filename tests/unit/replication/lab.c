@@ -52,6 +52,8 @@ void lab_init(struct lab *lab, size_t nodes, enum tdm_mem_quorum quorum)
 
 static void process_free(struct lab_node *n)
 {
+	if (n->cluster && n->lab->on_death)
+		n->lab->on_death(n->lab, n);
 	tdm_cluster_free(n->cluster);
 	n->cluster = NULL;
 	n->transport = NULL;
@@ -95,6 +97,10 @@ static struct lab_answer *answered(
 
 static void on_role(struct lab *lab, struct lab_node *n, const struct tdm_action *a)
 {
+	if (lab->verbose)
+		fprintf(stderr, "%lld node %u: %s -> %s (%s, epoch %llu)\n", (long long)lab->now,
+			n->id, tdm_role_name(a->role.before), tdm_role_name(a->role.role),
+			a->role.why, (unsigned long long)a->role.epoch.counter);
 	if (a->role.before != n->role && n->role != TDM_ROLE_NONE)
 		lab->broken = "a role change does not follow from the role before";
 	if (a->role.role == TDM_ROLE_OWNER && a->role.before != TDM_ROLE_PAUSED) {
@@ -161,6 +167,20 @@ static void execute(struct lab_node *n, const struct tdm_action *a)
 	}
 }
 
+static uint64_t request_of(const struct tdm_action *a)
+{
+	switch (a->kind) {
+	case TDM_ACTION_LOGIN_RESULT:
+		return a->login.request;
+	case TDM_ACTION_RESUME_RESULT:
+		return a->resume.request;
+	case TDM_ACTION_LOGOUT_RESULT:
+		return a->logout.request;
+	default:
+		return 0;
+	}
+}
+
 void lab_feed(struct lab *lab, tdm_node_id id, const struct tdm_event *event)
 {
 	struct lab_node *n = lab_node(lab, id);
@@ -175,6 +195,8 @@ void lab_feed(struct lab *lab, tdm_node_id id, const struct tdm_event *event)
 		abort();
 	for (size_t i = 0; i < n->actions.len; i++) {
 		execute(n, &n->actions.items[i]);
+		if (lab->on_answer && request_of(&n->actions.items[i]))
+			lab->on_answer(lab, n, request_of(&n->actions.items[i]));
 		if (n->actions.items[i].kind == TDM_ACTION_NOTE)
 			continue;
 		n->actions_total++;
@@ -250,8 +272,21 @@ void lab_split(struct lab *lab, const unsigned *partition)
 	tdm_mem_regroup(lab->mem, nodes, partition, lab->nodes_len, NULL, NULL);
 }
 
+void lab_disconnect(struct lab *lab, tdm_node_id id)
+{
+	tdm_mem_disconnect(lab->mem, id, NULL, NULL);
+}
+
+void lab_rejoin(struct lab *lab, tdm_node_id id)
+{
+	struct lab_node *n = lab_node(lab, id);
+
+	if (tdm_mem_join(lab->mem, id, n->pid, on_event, n, &n->transport))
+		abort();
+}
+
 /* Processes that reached their crash point die between two events, as far as others can see. */
-static void bury(struct lab *lab)
+void lab_bury(struct lab *lab)
 {
 	for (size_t i = 0; i < lab->nodes_len; i++)
 		if (lab->nodes[i].dying)
@@ -263,14 +298,14 @@ void lab_pump(struct lab *lab)
 	size_t total = 0;
 	bool more = true;
 
-	bury(lab);
+	lab_bury(lab);
 	while (more && total < LAB_PUMP_MAX) {
 		more = false;
 		for (size_t i = 0; i < lab->nodes_len; i++)
 			if (tdm_mem_deliver(lab->mem, lab->nodes[i].id)) {
 				more = true;
 				total++;
-				bury(lab);
+				lab_bury(lab);
 			}
 	}
 	if (total >= LAB_PUMP_MAX)
@@ -284,7 +319,7 @@ void lab_tick(struct lab *lab, tdm_ms step)
 	lab->now += step;
 	for (size_t i = 0; i < lab->nodes_len; i++)
 		lab_feed(lab, lab->nodes[i].id, &ev);
-	bury(lab);
+	lab_bury(lab);
 }
 
 void lab_run(struct lab *lab, tdm_ms duration)

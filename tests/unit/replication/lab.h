@@ -63,6 +63,9 @@ struct lab {
 	size_t sessions_max;
 	const char *broken; /* an invariant that was found broken */
 	bool verbose;
+	/* called before a process is gone, and for each answer */
+	void (*on_death)(struct lab *lab, struct lab_node *node);
+	void (*on_answer)(struct lab *lab, struct lab_node *node, uint64_t request);
 };
 
 /* Hosts 1..nodes are up in partition 0, no process runs. */
@@ -76,8 +79,14 @@ void lab_kill_host(struct lab *lab, tdm_node_id id);
 /* nodes 1, 2, 3 to partitions */
 void lab_split(struct lab *lab, const unsigned *partition);
 
+/* The local corosync restarts under the daemon; it joins anew with lab_rejoin(). */
+void lab_disconnect(struct lab *lab, tdm_node_id id);
+void lab_rejoin(struct lab *lab, tdm_node_id id);
+
 /* Feed an event to one node and execute what it asks for. */
 void lab_feed(struct lab *lab, tdm_node_id id, const struct tdm_event *event);
+/* Remove processes that reached their crash point; pump, run and tick do it too. */
+void lab_bury(struct lab *lab);
 void lab_pump(struct lab *lab);                 /* until nothing waits */
 void lab_run(struct lab *lab, tdm_ms duration); /* ticks and pumping */
 void lab_tick(struct lab *lab, tdm_ms step);    /* the clock moves, ticks to all, no delivery */
