@@ -129,7 +129,7 @@ void tdm_values_name(
 		if (!isalnum((unsigned char)*p) && !strchr("._-", *p)) {
 			tdm_values_refuse(v, path,
 				"\"%s\" is not a name; use letters, digits, '.', '_' and '-'",
-				show(text).text);
+				show(out).text);
 			return;
 		}
 }

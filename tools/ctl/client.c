@@ -46,7 +46,7 @@ static int dial(const struct tdm_ctl *ctl, time_t patience_s, int *fd)
 	if (strlen(ctl->socket) >= sizeof(address.sun_path))
 		return tdm_ctl_fail(
 			TDM_CTL_USAGE, "%s: too long for the path of a socket", ctl->socket);
-	strcpy(address.sun_path, ctl->socket);
+	memcpy(address.sun_path, ctl->socket, strlen(ctl->socket) + 1);
 	*fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (*fd < 0)
 		return unreachable(ctl);
