@@ -107,12 +107,27 @@ clients_stop_all() {
 	return 0
 }
 
-# tandem-load against the service address, from c1.
-load_run() { # mode options...
+# tandem-load against the service address, from c1. LOAD is the command.
+load_command() { # mode options...
 	local mode=$1
 	shift
-	ns_run c1 "$BIN/tandem-load" "$mode" --server "$SERVICE_ADDR:$SERVICE_PORT" --user load \
-		--password-file "$D/etc/password" --ca "$D/etc/server.crt" "$@"
+	LOAD=(nsenter --net="/run/netns/$(ns_name c1)" "$BIN/tandem-load" "$mode"
+		--server "$SERVICE_ADDR:$SERVICE_PORT" --user load --password-file "$D/etc/password"
+		--ca "$D/etc/server.crt" --json "$@")
+}
+
+load_run() { # mode options...
+	load_command "$@"
+	"${LOAD[@]}"
+}
+
+# In the background: summary in OUT.json, what it says in OUT.log, pid in OUT.pid.
+load_start() { # OUT mode options...
+	local out=$1
+	shift
+	load_command "$@"
+	detach "${LOAD[@]}" >"$out.json" 2>"$out.log"
+	pid_save "$out.pid" $!
 }
 
 load_hold_start() { # sessions
@@ -121,9 +136,7 @@ load_hold_start() { # sessions
 	client_pid load >/dev/null && die "client load is already up"
 	rm -rf "$dir"
 	mkdir -p "$dir"
-	detach nsenter --net="/run/netns/$(ns_name c1)" "$BIN/tandem-load" hold \
-		--server "$SERVICE_ADDR:$SERVICE_PORT" --user load \
-		--password-file "$D/etc/password" --ca "$D/etc/server.crt" --count "$1" \
-		--concurrency 8 --tokens "$dir/tokens" --json >"$dir/summary.json" 2>"$dir/log"
-	pid_save "$dir/pid" $!
+	load_start "$dir/hold" hold --count "$1" --concurrency 16 --traffic 100 --ping "$HOST_INSIDE" \
+		--tokens "$dir/tokens"
+	mv "$dir/hold.pid" "$dir/pid"
 }

@@ -2,7 +2,7 @@
 # shellcheck shell=bash
 # Words that every part of the lab uses: errors, time, waiting, processes.
 
-LAB_TOOLS="ip nft nsenter unshare setsid ping corosync corosync-quorumtool openconnect jq openssl sysctl"
+LAB_TOOLS="ip nft nsenter unshare setsid ping corosync corosync-quorumtool openconnect jq openssl perl sysctl"
 
 die() {
 	printf 'tandem-lab: %s\n' "$*" >&2

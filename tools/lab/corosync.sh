@@ -120,6 +120,12 @@ corosync_sees() { # node count
 	[ "$(ns_run "$1" corosync-quorumtool -l 2>/dev/null | grep -c '^ *[0-9][0-9]* ')" = "$2" ]
 }
 
+# No link from one node to another is up.
+corosync_lost_links() { # node other
+	! ns_run "$1" corosync-cfgtool -s 2>/dev/null |
+		grep -qE "nodeid: *${2#n}:[[:space:]]*connected"
+}
+
 corosync_wait() { # count seconds node...
 	local want=$1 secs=$2 n
 	shift 2

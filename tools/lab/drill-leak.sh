@@ -20,7 +20,7 @@ drill_login_logout_leak() {
 	use_asan_build
 	lab_owner >/dev/null || die "no owner"
 	log_mark
-	load_run login --logout --count "$LEAK_LOGINS" --concurrency 4 --json \
+	load_run login --logout --count "$LEAK_LOGINS" --concurrency 4 \
 		>"$D/login.json" 2>"$D/login.log"
 	ok=$(jq -r '.logged_in // 0' "$D/login.json" 2>/dev/null)
 	[ "${ok:-0}" = "$LEAK_LOGINS" ] ||
@@ -47,7 +47,7 @@ drill_configs() {
 	local dir why='' f out
 	for dir in single pair pair-qdevice cluster; do
 		f=$ROOT/ha-configs/$dir
-		sed -e "s|/etc/tandem/|$D/etc/|" -e "s|/var/lib/tandem|$D/n1/lib|" \
+		sed -e "s|/etc/tandem/|$D/etc/|g" -e "s|/var/lib/tandem|$D/n1/lib|" \
 			"$f/tandem.yaml" >"$D/check.yaml"
 		out=$(ns_run n1 "$BIN/tandemd" --check-config "$D/check.yaml" 2>&1) ||
 			why="${why:+$why; }$dir/tandem.yaml: $out"
@@ -60,7 +60,7 @@ drill_configs() {
 	out=$(ns_run c1 nft -c -f "$ROOT/ha-configs/nftables/tandem.nft" 2>&1) ||
 		why="${why:+$why; }tandem.nft: $out"
 	# what the file shows is what the daemon makes of the pair's configuration
-	sed -e "s|/etc/tandem/|$D/etc/|" "$ROOT/ha-configs/pair/tandem.yaml" >"$D/check.yaml"
+	sed -e "s|/etc/tandem/|$D/etc/|g" "$ROOT/ha-configs/pair/tandem.yaml" >"$D/check.yaml"
 	"$BIN/tandemd" --print-nft "$D/check.yaml" | diff -w \
 		<(sed '1,/^$/d' "$ROOT/ha-configs/nftables/tandem.nft") - >"$D/nft.diff" ||
 		why="${why:+$why; }tandem.nft differs from tandemd --print-nft: $(grep -m1 '^[<>]' "$D/nft.diff")"

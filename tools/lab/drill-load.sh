@@ -2,19 +2,18 @@
 # shellcheck shell=bash
 # login-storm-kill, mass-resume: many sessions, made by tandem-load.
 
-STORM_COUNT=400
-STORM_CONCURRENCY=8
+STORM_COUNT=4000         # more than a round can do
+STORM_CONCURRENCY=32
 MASS_SESSIONS=200
 
 # A token that a client has received is known to the other node, whenever the owner dies.
 drill_login_storm_kill() {
-	local victim survivor tokens=$D/storm.tokens n ok refused why='' pid
+	local victim survivor tokens=$D/storm.tokens n ok refused why=''
 	victim=$(lab_owner) || die "no owner to kill"
 	survivor=$(other_node "$victim")
 	: >"$tokens"
-	load_run login --count "$STORM_COUNT" --concurrency "$STORM_CONCURRENCY" \
-		--tokens "$tokens" --json >"$D/storm.json" 2>"$D/storm.log" &
-	pid=$!
+	load_start "$D/storm" login --count "$STORM_COUNT" --concurrency "$STORM_CONCURRENCY" \
+		--tokens "$tokens"
 	wait_for 10 test -s "$tokens" || die "no login in 10 s: $(tail -n 1 "$D/storm.log")"
 	nap "0.$(printf '%03d' $((RANDOM % 800)))"
 	# in turn: the process alone, the whole node
@@ -26,10 +25,9 @@ drill_login_storm_kill() {
 	# what reached a client up to now is what must survive; logins at the new owner are welcome
 	wait_for 30 node_is_owner "$survivor" || die "$survivor did not take over"
 	nap 0.3
-	kill -TERM "$pid" 2>/dev/null
-	wait "$pid"
+	pid_stop "$(pid_load "$D/storm.pid")" 5
 	n=$(wc -l <"$tokens")
-	load_run resume --logout --tokens "$tokens" --concurrency "$STORM_CONCURRENCY" --json \
+	load_run resume --logout --tokens "$tokens" --concurrency "$STORM_CONCURRENCY" \
 		>"$D/resume.json" 2>"$D/resume.log"
 	ok=$(jq -r '.ok // 0' "$D/resume.json" 2>/dev/null)
 	refused=$(jq -r '.refused_401 // 0' "$D/resume.json" 2>/dev/null)
@@ -40,8 +38,8 @@ drill_login_storm_kill() {
 	nodes_wait_ready 40 || die "$victim did not come back in sync"
 }
 
-hold_logged_in() { # count: live sessions as the owner counts them
-	[ "$(wc -l <"$(client_dir load)/tokens" 2>/dev/null)" -ge "$1" ] || ! client_pid load >/dev/null
+hold_up() { # node count: all are there, or the program has ended
+	sessions_up "$1" "$2" || ! client_pid load >/dev/null
 }
 
 drill_mass_resume() {
@@ -51,8 +49,8 @@ drill_mass_resume() {
 	log_mark
 	watch_start
 	load_hold_start "$MASS_SESSIONS"
-	wait_for 60 hold_logged_in "$MASS_SESSIONS" && pid=$(client_pid load) ||
-		die "not $MASS_SESSIONS sessions in 60 s: $(tail -n 1 "$(client_dir load)/log")"
+	wait_for 60 hold_up "$victim" "$MASS_SESSIONS" && pid=$(client_pid load) ||
+		die "not $MASS_SESSIONS sessions in 60 s: $(tail -n 1 "$(client_dir load)/hold.log")"
 	nap 1
 	node_kill "$victim" node
 	wait_for 30 node_is_owner "$survivor" || die "$survivor did not take over"
@@ -60,7 +58,7 @@ drill_mass_resume() {
 	nap 1.5
 	kill -TERM "$pid"
 	wait_for 10 pid_gone "$pid" || die "tandem-load does not end"
-	sum=$(client_dir load)/summary.json
+	sum=$(client_dir load)/hold.json
 	resumed=$(jq -r '.resumed_sessions // 0' "$sum")
 	moved=$(jq -r '.address_changed // 0' "$sum")
 	lost=$(jq -r '.lost // 0' "$sum")
@@ -72,7 +70,7 @@ drill_mass_resume() {
 	[ "$n" = "$MASS_SESSIONS" ] || why="${why:+$why; }$n logins instead of $MASS_SESSIONS"
 	result load "$([ "$resumed" = "$MASS_SESSIONS" ] && echo true || echo false)" \
 		"$([ "$moved" = 0 ] && echo true || echo false)" "$n" "$lost" \
-		"$(jq -r '.gap_ms.max // ""' "$sum")" "$detect" "$why"
+		"$(jq -r '.silence_ms.max // ""' "$sum")" "$detect" "$why"
 	watch_stop
 	node_start "$victim"
 	nodes_wait_ready 40 || die "$victim did not come back in sync"

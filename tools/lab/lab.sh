@@ -95,6 +95,7 @@ lab_logs() { # name
 		ls "$D/$1/tandemd.log" "$D/$1/corosync.log" 2>/dev/null
 		cat "$D/$1/tandemd.log"
 		;;
+	load) cat "$(client_dir load)/hold.log" ;;
 	*) cat "$(client_dir "$(client_profile "${1:-}")")/log" ;;
 	esac
 }
