@@ -159,8 +159,8 @@ void tdm_control_request_logoff_done(struct tdm_control_logoff *logoff,
 		logoff->ended++;
 	if (logoff->waiting)
 		return;
-	tdm_log_info("control: uid %u (pid %d) logged off %s: %u ended, %u failed",
-		peer->uid, peer->pid, logoff->what, logoff->ended, logoff->failed);
+	tdm_log_info("control: uid %u (pid %d) logged off %s: %u ended, %u failed", peer->uid,
+		peer->pid, logoff->what, logoff->ended, logoff->failed);
 	if (!logoff->ended)
 		tdm_control_out_error(out, err, tdm_err_text(err));
 	else
