@@ -29,7 +29,7 @@ enum {
 	CHECK_MS = 2000, /* a look at the tables even when nothing was noticed */
 	SIGNALED = 128,  /* exit status of a killed child, as shells have it */
 	PID_TEXT = 24,
-	LIFE_FD_MAX = 65535,
+	LIFE_FD_MAX = 65536,
 };
 
 struct guardian {
@@ -195,11 +195,15 @@ static void release(struct guardian *g)
 static void raise_life_fd(int *fd)
 {
 	struct rlimit limit;
-	int highest = LIFE_FD_MAX, raised;
+	int raised;
 
-	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur <= LIFE_FD_MAX)
-		highest = (int)limit.rlim_cur - 1;
-	raised = fcntl(*fd, F_DUPFD_CLOEXEC, highest);
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+		return;
+	/* The daemon will use what the hard limit allows. */
+	limit.rlim_cur = limit.rlim_max < LIFE_FD_MAX ? limit.rlim_max : LIFE_FD_MAX;
+	if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
+		return;
+	raised = fcntl(*fd, F_DUPFD_CLOEXEC, (int)limit.rlim_cur - 1);
 	if (raised < 0)
 		return;
 	close(*fd);

@@ -41,10 +41,20 @@ static void print_lease(FILE *out, const char *set, const char *type)
 	fprintf(out, "\tset %s {\n\t\ttype %s\n\t\tflags timeout\n\t}\n", set, type);
 }
 
+/* Members may share a port; a set has it once. */
+static bool had_port(const struct tdm_config *config, size_t before, uint16_t port)
+{
+	for (size_t i = 0; i < before; i++)
+		if (config->members[i].port == port)
+			return true;
+	return false;
+}
+
 static void print_ports(FILE *out, const struct tdm_config *config)
 {
 	for (size_t i = 0; i < config->members_len; i++)
-		fprintf(out, "%s%u", i ? ", " : "", config->members[i].port);
+		if (!had_port(config, i, config->members[i].port))
+			fprintf(out, "%s%u", i ? ", " : "", config->members[i].port);
 }
 
 static void print_hook(FILE *out, const char *chain, const char *hook)
