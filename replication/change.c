@@ -224,18 +224,13 @@ void tdm_change_settle_rivals(struct tdm_cluster *c, struct tdm_member *m)
 {
 	m->rivals = false;
 	for (size_t i = 0; i < c->table.slots_len; i++) {
-		struct tdm_entry *e = c->table.slots[i], *rival;
+		struct tdm_entry *e = c->table.slots[i], *holder;
 
-		if (!e || e->member != m->config.id || !e->addr || e->addr_linked ||
-			!tdm_state_is_live(e->state))
+		if (!e || e->member != m->config.id || !e->addr || !tdm_state_is_live(e->state))
 			continue;
-		rival = tdm_table_find_addr(&c->table, e->addr);
-		if (rival) {
-			resolve(c, e, rival);
-			continue;
-		}
-		tdm_table_relink(&c->table, e);
-		tdm_pool_mark(&m->pool, e->addr);
+		holder = tdm_table_find_addr(&c->table, e->addr);
+		if (holder != e)
+			resolve(c, e, holder);
 	}
 }
 

@@ -6,22 +6,16 @@ static bool claims_synced(const struct tdm_decide_node *n)
 	return n->hello->synced && !n->demoted;
 }
 
-static struct tdm_epoch epoch_known(const struct tdm_hello *hello)
+/* The highest epoch that a node knows of, or that it serves with itself. */
+static struct tdm_epoch epoch_max(const struct tdm_hello *hello, bool mine)
 {
 	struct tdm_epoch max = { 0, 0 };
 
 	for (size_t i = 0; i < hello->owned_len; i++)
-		if (tdm_epoch_cmp(hello->owned[i].epoch, max) > 0)
+		if ((!mine || hello->owned[i].mine) &&
+			tdm_epoch_cmp(hello->owned[i].epoch, max) > 0)
 			max = hello->owned[i].epoch;
 	return max;
-}
-
-static bool serves(const struct tdm_hello *hello)
-{
-	for (size_t i = 0; i < hello->owned_len; i++)
-		if (hello->owned[i].mine)
-			return true;
-	return false;
 }
 
 /* Is a the better head of a primary component? */
@@ -31,12 +25,10 @@ static bool better(const struct tdm_decide_node *a, const struct tdm_decide_node
 
 	if (claims_synced(a) != claims_synced(b))
 		return claims_synced(a);
-	c = tdm_epoch_cmp(epoch_known(a->hello), epoch_known(b->hello));
-	if (c)
-		return c > 0;
-	if (serves(a->hello) != serves(b->hello))
-		return serves(a->hello);
-	return a->who.node < b->who.node;
+	c = tdm_epoch_cmp(epoch_max(a->hello, true), epoch_max(b->hello, true));
+	if (!c)
+		c = tdm_epoch_cmp(epoch_max(a->hello, false), epoch_max(b->hello, false));
+	return c ? c > 0 : a->who.node < b->who.node;
 }
 
 static bool lists(const struct tdm_hello *hello, struct tdm_peer_ref who)

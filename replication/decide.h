@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * The decision at the end of a round of hellos. Pure: every node has the same hellos and comes to
- * the same result. The primary component is that of the synced node that knows the highest
- * ownership epoch, serves, or has the lowest id, in this order. Who is not in it syncs from it.
+ * the same result. The primary component is that of the synced node that serves with the
+ * highest epoch; when none serves, of the one that knows the highest epoch, then of the lowest id.
+ * Who is not in it syncs from it.
  */
 #pragma once
 

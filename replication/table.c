@@ -98,17 +98,25 @@ struct tdm_entry *tdm_table_find_verifier(
 	return NULL;
 }
 
-struct tdm_entry *tdm_table_find_addr(const struct tdm_table *table, uint32_t addr)
+/* Of all live sessions with this address, apart from one: the rightful holder. */
+static struct tdm_entry *find_addr_but(
+	const struct tdm_table *table, uint32_t addr, const struct tdm_entry *but)
 {
 	struct tdm_map_link *l = tdm_map_find(&table->addrs, tdm_map_hash_u64(&table->addrs, addr));
+	struct tdm_entry *best = NULL;
 
 	for (; l; l = tdm_map_next(l)) {
 		struct tdm_entry *e = TDM_MAP_ITEM(l, struct tdm_entry, by_addr);
 
-		if (e->addr == addr)
-			return e;
+		if (e->addr == addr && e != but && (!best || tdm_entry_loser(best, e) == best))
+			best = e;
 	}
-	return NULL;
+	return best;
+}
+
+struct tdm_entry *tdm_table_find_addr(const struct tdm_table *table, uint32_t addr)
+{
+	return find_addr_but(table, addr, NULL);
 }
 
 struct tdm_entry *tdm_table_find_user(const struct tdm_table *table, const char *user)
@@ -146,27 +154,14 @@ static void addr_unlink(struct tdm_table *table, struct tdm_entry *e)
 	e->addr_linked = false;
 }
 
-/* The address index holds live sessions only, and of two with one address the rightful one. */
+/* The address index holds live sessions only. Returns another one with the same address. */
 static struct tdm_entry *addr_link(struct tdm_table *table, struct tdm_entry *e)
 {
-	struct tdm_entry *rival;
-
 	if (!tdm_state_is_live(e->state) || !e->addr)
 		return NULL;
-	rival = tdm_table_find_addr(table, e->addr);
-	if (rival && tdm_entry_loser(rival, e) == e)
-		return rival;
-	if (rival)
-		addr_unlink(table, rival);
 	tdm_map_add(&table->addrs, &e->by_addr, tdm_map_hash_u64(&table->addrs, e->addr));
 	e->addr_linked = true;
-	return rival;
-}
-
-void tdm_table_relink(struct tdm_table *table, struct tdm_entry *e)
-{
-	if (!e->addr_linked)
-		addr_link(table, e);
+	return find_addr_but(table, e->addr, e);
 }
 
 /* --- merging --- */

@@ -80,12 +80,10 @@ struct tdm_entry *tdm_table_find(const struct tdm_table *table, tdm_session_id i
 /* Compares in constant time once the hash led here. */
 struct tdm_entry *tdm_table_find_verifier(
 	const struct tdm_table *table, const uint8_t verifier[TDM_VERIFIER_LEN]);
+/* Of several with this address the one that may keep it. */
 struct tdm_entry *tdm_table_find_addr(const struct tdm_table *table, uint32_t addr);
 /* First of a user's sessions; go on with user_next. */
 struct tdm_entry *tdm_table_find_user(const struct tdm_table *table, const char *user);
-
-/* A live session whose rival is gone gets its place in the address index. */
-void tdm_table_relink(struct tdm_table *table, struct tdm_entry *entry);
 
 /* The policy as a value; lives as long as the entry has it. */
 const struct tdm_policy *tdm_entry_policy(const struct tdm_entry *entry);
