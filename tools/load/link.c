@@ -209,6 +209,7 @@ enum tdm_load_why tdm_load_link_why(const struct tdm_load_link *link)
 	case ECONNREFUSED:
 		return TDM_LOAD_WHY_refused;
 	case ECONNRESET:
+	case ECONNABORTED:
 	case EPIPE:
 		return TDM_LOAD_WHY_rst;
 	case ETIMEDOUT:
