@@ -93,6 +93,12 @@ typedef bool tdm_session_visit(void *ctx, const struct tdm_record *record,
 void tdm_cluster_sessions(
 	const struct tdm_cluster *cluster, tdm_ms now, tdm_session_visit *visit, void *ctx);
 
+/* Visit the tunnels of a member's live sessions that went with an earlier owner and have not come
+ * back: their clients may not know it yet. Stops when visit returns false. */
+typedef bool tdm_orphan_visit(void *ctx, tdm_session_id id, const struct tdm_tunnel_desc *tunnel);
+void tdm_cluster_orphans(const struct tdm_cluster *cluster, tdm_member_id member,
+	tdm_orphan_visit *visit, void *ctx);
+
 /* Find a live session by a client's inner address text; false when there is none. */
 bool tdm_cluster_find_address(
 	const struct tdm_cluster *cluster, const char *addr, tdm_session_id *id);

@@ -65,6 +65,28 @@ void tdm_cluster_status(const struct tdm_cluster *c, struct tdm_cluster_status *
 	out->mac_failures_total = c->mac_failures_total;
 }
 
+/* Its tunnel went with its owner: nobody wrote that down, everybody knows it. */
+static bool is_orphan(const struct tdm_entry *e)
+{
+	return e->state == TDM_SESSION_ACTIVE && e->dropped != TDM_NEVER;
+}
+
+void tdm_cluster_orphans(
+	const struct tdm_cluster *c, tdm_member_id member, tdm_orphan_visit *visit, void *ctx)
+{
+	struct tdm_record rec;
+
+	for (size_t i = 0; i < c->table.slots_len; i++) {
+		const struct tdm_entry *e = c->table.slots[i];
+
+		if (!e || e->member != member || !is_orphan(e) || tdm_entry_record(e, &rec))
+			continue;
+		for (size_t t = 0; t < rec.tunnels_len; t++)
+			if (!visit(ctx, e->id, &rec.tunnels[t]))
+				return;
+	}
+}
+
 void tdm_cluster_sessions(
 	const struct tdm_cluster *c, tdm_ms now, tdm_session_visit *visit, void *ctx)
 {
@@ -75,8 +97,7 @@ void tdm_cluster_sessions(
 
 		if (!e || tdm_entry_record(e, &rec))
 			continue;
-		/* its tunnel went with its owner: nobody wrote that down, everybody knows it */
-		if (e->state == TDM_SESSION_ACTIVE && e->dropped != TDM_NEVER) {
+		if (is_orphan(e)) {
 			rec.state = TDM_SESSION_INACTIVE;
 			rec.inactive_since = c->wall - (c->now - e->dropped);
 			rec.tunnels_len = 0;

@@ -42,6 +42,8 @@ static void take_when_listening(struct tdm_node *node, tdm_member_id member)
 		return;
 	}
 	m->taken = true;
+	if (!node->config->cluster.none)
+		tdm_wake_start(node, member);
 	tdm_log_info("member %s: serving", node->config->members[member - 1].name);
 }
 
@@ -51,6 +53,7 @@ static void let_go(struct tdm_node *node, tdm_member_id member)
 {
 	struct tdm_node_member *m = &node->members[member];
 
+	tdm_wake_stop(node, member);
 	tdm_address_drop(node->address, member);
 	m->taken = false;
 	m->listening = 0;
@@ -98,6 +101,7 @@ static void on_save(struct tdm_node *node, const struct tdm_numbers *numbers)
 	if (err)
 		tdm_node_fail(node, err, node->diag->text);
 	node->numbers = *numbers;
+	tdm_address_alive_control(node->address); /* the disk may have been slow */
 }
 
 static void on_close(struct tdm_node *node, const struct tdm_action *a)

@@ -34,6 +34,8 @@ struct tdm_request {
 	char banner[TDM_POLICY_BANNER_MAX];
 };
 
+struct tdm_wake; /* clients of a dead owner that have not come back yet */
+
 /* A message to ourselves: the only "network" of a node without a cluster. */
 struct tdm_loop_message {
 	struct tdm_loop_message *next;
@@ -43,8 +45,9 @@ struct tdm_loop_message {
 
 struct tdm_node_member {
 	enum tdm_role role;
-	size_t listening; /* data threads that have their listeners open */
-	bool taken;       /* the addresses are on */
+	size_t listening;      /* data threads that have their listeners open */
+	bool taken;            /* the addresses are on */
+	struct tdm_wake *wake; /* NULL = nobody to wake */
 };
 
 struct tdm_node {
@@ -71,6 +74,7 @@ struct tdm_node {
 	struct tdm_cluster_thread *corosync;
 	uint32_t connection; /* to the group, as the thread counts them; 0 = none */
 	struct tdm_address *address;
+	int nudge_fd;
 	struct tdm_tls *tls;
 	struct tdm_auth_file *users;
 	struct tdm_auth_pool *auth;
@@ -107,6 +111,12 @@ void tdm_node_resume_result(struct tdm_node *node, const struct tdm_action *acti
 void tdm_node_retry_held(struct tdm_node *node);
 /* Drop every request of a member whose connections are gone. */
 void tdm_node_forget_requests(struct tdm_node *node, tdm_member_id member);
+
+/* wake.c: clients whose tunnel died with another node. */
+void tdm_wake_start(struct tdm_node *node, tdm_member_id member);
+void tdm_wake_stop(struct tdm_node *node, tdm_member_id member);
+void tdm_wake_came_back(struct tdm_node *node, const struct tdm_record *record);
+void tdm_wake_tick(struct tdm_node *node);
 
 /* inbox.c: messages of the data threads. */
 void tdm_node_on_workers(uv_async_t *wake);

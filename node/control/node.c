@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "node/address/nudge.h"
 #include "node/clock.h"
 #include "node/control/internal.h"
 #include "node/control/node.h"
@@ -73,6 +74,7 @@ static void on_tick(uv_timer_t *timer)
 	node->must_rejoin = false;
 	tdm_node_feed(node, &event);
 	tdm_node_retry_held(node);
+	tdm_wake_tick(node);
 }
 
 static enum tdm_err loop_start(struct tdm_node *node)
@@ -190,6 +192,8 @@ static enum tdm_err start(struct tdm_node *node, struct tdm_diag *diag)
 	if (!err)
 		err = tdm_address_new(config, &node->address, diag);
 	if (!err)
+		err = tdm_nudge_open(&node->nudge_fd, diag);
+	if (!err)
 		err = start_workers(node, diag);
 	if (!err)
 		err = tdm_node_cluster_start(node, diag);
@@ -220,6 +224,10 @@ static void end(struct tdm_node *node)
 		tdm_auth_pool_free(node->auth);
 	for (tdm_member_id m = 0; m <= node->config->members_len; m++)
 		tdm_node_forget_requests(node, m);
+	for (size_t i = 0; i < node->config->members_len; i++)
+		tdm_wake_stop(node, node->config->members[i].id);
+	if (node->nudge_fd >= 0)
+		close(node->nudge_fd);
 	tdm_auth_file_free(node->users);
 	tdm_tls_free(node->tls);
 	tdm_cluster_free(node->core);
@@ -237,6 +245,7 @@ enum tdm_err tdm_node_run(const struct tdm_config *config, struct tdm_diag *diag
 	node->config = config;
 	node->diag = diag;
 	node->loop_tail = &node->loop_head;
+	node->nudge_fd = -1;
 	tdm_actions_init(&node->actions);
 	err = loop_start(node);
 	if (!err) {

@@ -269,6 +269,8 @@ void tdm_node_resume_result(struct tdm_node *node, const struct tdm_action *a)
 		tdm_log_info("session %u: tunnel user=%s address=%s peer=%s",
 			a->resume.record->index, a->resume.record->user, a->resume.record->addr4,
 			peer);
+	if (!a->resume.err)
+		tdm_wake_came_back(node, a->resume.record);
 	answer_connect(node, r, a->resume.err, a);
 }
 

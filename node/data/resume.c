@@ -6,6 +6,7 @@
 
 #include "node/clock.h"
 #include "node/data/internal.h"
+#include "node/data/tcpseq.h"
 #include "node/log.h"
 #include "proto/bytes.h"
 
@@ -44,12 +45,15 @@ static struct tdm_mtu compute_mtu(
 static void describe(struct tdm_conn *conn, struct tdm_tunnel_desc *tunnel)
 {
 	const char *suite = tdm_stream_suite(conn);
+	uv_os_fd_t fd;
 
 	tunnel->kind = TDM_TUNNEL_TLS;
 	tunnel->local = conn->local;
 	tunnel->remote = conn->remote;
 	tdm_text_copy_cut(tunnel->suite, sizeof(tunnel->suite), suite, strlen(suite));
 	tunnel->started = tdm_clock_wall();
+	if (uv_fileno((const uv_handle_t *)&conn->tcp, &fd) == 0)
+		tdm_tcp_numbers(fd, &tunnel->seq, &tunnel->ack);
 }
 
 static void ask(struct tdm_conn *conn, const struct tdm_connect_request *connect)
