@@ -6,6 +6,24 @@ STORM_COUNT=4000         # more than a round can do
 STORM_CONCURRENCY=32
 MASS_SESSIONS=200
 
+# In turn: the process alone; the whole node; the whole node a moment after it lost sight of the
+# other. In that moment Corosync still gives it its own messages, which nobody else will ever see.
+storm_kill() { # node kind
+	case $2 in
+	1)
+		node_kill "$1" daemon
+		;;
+	2)
+		node_kill "$1" node
+		;;
+	0)
+		ring_cut "$1"
+		nap "0.$(printf '%03d' $((RANDOM % 250)))"
+		node_kill "$1" node
+		;;
+	esac
+}
+
 # A token that a client has received is known to the other node, whenever the owner dies.
 drill_login_storm_kill() {
 	local victim survivor tokens=$D/storm.tokens n ok refused why=''
@@ -16,18 +34,13 @@ drill_login_storm_kill() {
 		--tokens "$tokens"
 	wait_for 10 test -s "$tokens" || die "no login in 10 s: $(tail -n 1 "$D/storm.log")"
 	nap "0.$(printf '%03d' $((RANDOM % 800)))"
-	# in turn: the process alone, the whole node
-	if [ $((RUN % 2)) = 1 ]; then
-		node_kill "$victim" daemon
-	else
-		node_kill "$victim" node
-	fi
+	storm_kill "$victim" $((RUN % 3))
 	# what reached a client up to now is what must survive; logins at the new owner are welcome
 	wait_for 30 node_is_owner "$survivor" || die "$survivor did not take over"
 	nap 0.3
 	pid_stop "$(pid_load "$D/storm.pid")" 5
 	n=$(wc -l <"$tokens")
-	load_run resume --logout --tokens "$tokens" --concurrency "$STORM_CONCURRENCY" \
+	load_run resume --logout --timeout 10 --tokens "$tokens" --concurrency "$STORM_CONCURRENCY" \
 		>"$D/resume.json" 2>"$D/resume.log"
 	ok=$(jq -r '.ok // 0' "$D/resume.json" 2>/dev/null)
 	refused=$(jq -r '.refused_401 // 0' "$D/resume.json" 2>/dev/null)

@@ -164,6 +164,22 @@ net_links() { # node up|down
 	done | ip -n "$SW" -batch -
 }
 
+# The node is cut off from the other nodes, on every network, but not from its clients.
+ring_cut() { # node
+	ns_run "$1" nft -f - <<-'EOR'
+		table inet lab {
+			chain in {
+				type filter hook input priority -400; policy accept;
+				udp dport 5405-5407 drop
+			}
+			chain out {
+				type filter hook output priority -400; policy accept;
+				udp dport 5405-5407 drop
+			}
+		}
+	EOR
+}
+
 # Kill whatever lives in the lab's namespaces, then remove them.
 net_down() {
 	local ns pids
