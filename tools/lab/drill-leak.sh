@@ -4,20 +4,27 @@
 
 LEAK_LOGINS=1000
 
+asan_build() (
+	cd "$ROOT" || exit 1
+	[ -f build/asan/build.ninja ] || cmake --preset asan || exit 1
+	cmake --build build/asan --target tandemd tandemctl tandem-load cpg-watch
+)
+
 use_asan_build() {
 	BUILD=$BUILD_ASAN
-	[ -d "$BUILD" ] || [ -n "${TANDEM_BUILD_ASAN:-}" ] || {
-		say "building with AddressSanitizer"
-		(cd "$ROOT" && cmake --preset asan && cmake --build build/asan) >&2 ||
-			die "the asan build failed"
-	}
+	if [ -z "${TANDEM_BUILD_ASAN:-}" ]; then
+		say "bringing build/asan up to date"
+		asan_build >"$ROOT/build/asan-build.log" 2>&1 ||
+			die "the asan build failed; see $ROOT/build/asan-build.log"
+	fi
 	find_bin
 	export ASAN_OPTIONS=detect_leaks=1:abort_on_error=0 UBSAN_OPTIONS=print_stacktrace=1
 }
 
 drill_login_logout_leak() {
 	local n ok why='' rc node
-	use_asan_build
+	BUILD=$BUILD_ASAN
+	find_bin
 	lab_owner >/dev/null || die "no owner"
 	log_mark
 	load_run login --logout --count "$LEAK_LOGINS" --concurrency 4 \
