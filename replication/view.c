@@ -23,7 +23,7 @@ static void peer_left(struct tdm_cluster *c, struct tdm_peer *p)
 {
 	for (size_t i = 0; i < c->members_len; i++)
 		if (c->members[i].owner == p->id && p->unprotected)
-			tdm_role_doubt(c);
+			tdm_role_doubt(c, TDM_DOUBT_MS);
 	p->present = p->decided = p->synced = p->mute = p->demoted = p->owes = false;
 	p->demoting = p->hello_here = p->stream_ok = false;
 	p->pid = 0;
@@ -166,7 +166,7 @@ void tdm_view_ring(struct tdm_cluster *c, struct tdm_ring ring)
 		c->ring_lost = true; /* a node without a daemon went, or came */
 	/* In a ring that we were not known to be quorate in, others may have been, elsewhere. */
 	if (c->ring.seq && verdict_on(c, c->ring) != TDM_VERDICT_YES)
-		tdm_role_doubt(c);
+		tdm_role_doubt(c, TDM_DOUBT_MS);
 	c->ring_pending = false;
 	c->ring = ring;
 	if (c->round != TDM_ROUND_NONE)

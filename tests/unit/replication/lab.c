@@ -167,6 +167,21 @@ static void execute(struct lab_node *n, const struct tdm_action *a)
 	}
 }
 
+/* What lets go of a service comes before everything else. */
+static void check_order(struct lab *lab, const struct tdm_actions *actions)
+{
+	bool other = false;
+
+	for (size_t i = 0; i < actions->len; i++) {
+		const struct tdm_action *a = &actions->items[i];
+
+		if (a->kind == TDM_ACTION_ROLE && a->role.before >= TDM_ROLE_PAUSED &&
+			a->role.role < a->role.before && other)
+			lab->broken = "letting go was not the first thing";
+		other = other || a->kind != TDM_ACTION_ROLE;
+	}
+}
+
 static uint64_t request_of(const struct tdm_action *a)
 {
 	switch (a->kind) {
@@ -193,6 +208,7 @@ void lab_feed(struct lab *lab, tdm_node_id id, const struct tdm_event *event)
 	tdm_cluster_step(n->cluster, &ev, lab->now, &n->actions);
 	if (n->actions.lost)
 		abort();
+	check_order(lab, &n->actions);
 	for (size_t i = 0; i < n->actions.len; i++) {
 		execute(n, &n->actions.items[i]);
 		if (lab->on_answer && request_of(&n->actions.items[i]))
