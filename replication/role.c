@@ -191,6 +191,7 @@ void tdm_role_heard(
 	struct tdm_member *m = tdm_core_member(c, member);
 	struct tdm_peer *p = tdm_core_peer(c, node);
 
+	tdm_role_seen(c, epoch);
 	if (!m || tdm_epoch_cmp(epoch, m->epoch) <= 0)
 		return;
 	m->epoch = epoch;
