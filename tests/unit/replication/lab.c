@@ -234,14 +234,15 @@ void lab_start(struct lab *lab, tdm_node_id id)
 {
 	static uint64_t boots;
 	struct lab_node *n = lab_node(lab, id);
+	uint64_t boot = ++boots;
 	struct tdm_cluster_config config = {
 		.self = id,
-		.boot = ++boots,
+		.boot = boot,
 		.nodes_len = lab->nodes_len,
 		.members_len = 1,
 		.config_fingerprint = 7,
 		.numbers = n->saved,
-		.seed = boots * 12345,
+		.seed = boot * 12345,
 		.commit_timeout_ms = LAB_COMMIT_TIMEOUT_MS,
 		.connect_timeout_ms = LAB_CONNECT_TIMEOUT_MS,
 		.tombstone_keep_ms = 7LL * 86400 * 1000,
@@ -261,7 +262,7 @@ void lab_start(struct lab *lab, tdm_node_id id)
 	m->reserved = tdm_ip_from_v4((tdm_ip_v4(&lab->pool.ip) & ~0xffu) + 1);
 	if (tdm_cluster_new(&config, lab->now, &n->cluster))
 		abort();
-	n->pid = 1000 + (uint32_t)boots;
+	n->pid = 1000 + (uint32_t)boot;
 	n->role = TDM_ROLE_NONE;
 	if (tdm_mem_join(lab->mem, id, n->pid, on_event, n, &n->transport))
 		abort();
