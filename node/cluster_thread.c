@@ -17,6 +17,9 @@ enum {
 	RETRY_MS = 1,              /* flow control, or the control thread is behind */
 	EXISTS_PATIENCE_MS = 2000, /* until a predecessor's membership is gone */
 	STOP_PATIENCE_MS = 1000,
+	/* Once in many restarts of corosync a connection made meanwhile was left without an answer
+	 * for minutes while others got theirs: one such must not fence the node. */
+	PROBES = 2,
 	MS_PER_S = 1000,
 	NS_PER_MS = 1000000,
 };
@@ -27,11 +30,18 @@ struct outgoing {
 	uint8_t data[];
 };
 
+struct probe {
+	struct tdm_cluster_thread *owner;
+	pthread_t thread;
+	sem_t done;
+};
+
 struct tdm_cluster_thread {
 	struct tdm_cluster_thread_config config;
 	char *cluster_name;
-	pthread_t group_thread, probe_thread;
-	sem_t group_done, probe_done;
+	pthread_t group_thread;
+	sem_t group_done;
+	struct probe probes[PROBES];
 	atomic_bool stopping, rejoin;
 
 	/* the group thread's own from here on, but for the writer's end of outbox */
@@ -127,13 +137,14 @@ static void disconnect(struct tdm_cluster_thread *t)
 	t->polling = false;
 	if (!t->cpg)
 		return;
+	/* Closing may take as long as corosync likes: tell first. */
+	if (!atomic_load(&t->stopping)) {
+		msg = new_msg(t, TDM_CLUSTER_DISCONNECTED, 0);
+		msg->event = (struct tdm_event){ .kind = TDM_EVENT_DISCONNECTED };
+		hand_over(t, msg);
+	}
 	tdm_cpg_close(t->cpg);
 	t->cpg = NULL;
-	if (atomic_load(&t->stopping))
-		return;
-	msg = new_msg(t, TDM_CLUSTER_DISCONNECTED, 0);
-	msg->event = (struct tdm_event){ .kind = TDM_EVENT_DISCONNECTED };
-	hand_over(t, msg);
 }
 
 static void on_connect_timer(uv_timer_t *timer);
@@ -319,7 +330,8 @@ static void *group_main(void *arg)
 static void *probe_main(void *arg)
 {
 	const struct timespec pause = { .tv_nsec = (long)TDM_PROBE_MS * NS_PER_MS };
-	struct tdm_cluster_thread *t = arg;
+	struct probe *self = arg;
+	struct tdm_cluster_thread *t = self->owner;
 	struct tdm_cpg_probe *probe = NULL;
 
 	while (!atomic_load(&t->stopping)) {
@@ -334,7 +346,7 @@ static void *probe_main(void *arg)
 		nanosleep(&pause, NULL);
 	}
 	tdm_cpg_probe_close(probe);
-	sem_post(&t->probe_done);
+	sem_post(&self->done);
 	return NULL;
 }
 
@@ -374,7 +386,8 @@ static void free_thread(struct tdm_cluster_thread *t)
 	tdm_queue_deinit(&t->outbox);
 	uv_loop_close(&t->loop);
 	sem_destroy(&t->group_done);
-	sem_destroy(&t->probe_done);
+	for (size_t i = 0; i < PROBES; i++)
+		sem_destroy(&t->probes[i].done);
 	free(t->cluster_name);
 	free(t);
 }
@@ -394,7 +407,10 @@ static enum tdm_err prepare(
 	uv_timer_init(&t->loop, &t->retry_timer);
 	t->wake.data = t->connect_timer.data = t->retry_timer.data = t;
 	sem_init(&t->group_done, 0, 0);
-	sem_init(&t->probe_done, 0, 0);
+	for (size_t i = 0; i < PROBES; i++) {
+		t->probes[i].owner = t;
+		sem_init(&t->probes[i].done, 0, 0);
+	}
 	return TDM_OK;
 }
 
@@ -410,8 +426,8 @@ enum tdm_err tdm_cluster_thread_start(
 	err = prepare(t, config);
 	if (!err)
 		err = start_thread(&t->group_thread, group_main, t);
-	if (!err)
-		err = start_thread(&t->probe_thread, probe_main, t);
+	for (size_t i = 0; !err && i < PROBES; i++)
+		err = start_thread(&t->probes[i].thread, probe_main, &t->probes[i]);
 	if (!err)
 		*out = t;
 	return err;
@@ -453,7 +469,7 @@ static bool joined(pthread_t thread, sem_t *done, const struct timespec *until)
 void tdm_cluster_thread_stop(struct tdm_cluster_thread *t)
 {
 	struct timespec until;
-	bool both;
+	bool all;
 
 	if (!t)
 		return;
@@ -461,9 +477,10 @@ void tdm_cluster_thread_stop(struct tdm_cluster_thread *t)
 	uv_async_send(&t->wake);
 	clock_gettime(CLOCK_MONOTONIC, &until);
 	until.tv_sec += STOP_PATIENCE_MS / MS_PER_S;
-	both = joined(t->group_thread, &t->group_done, &until);
-	both = joined(t->probe_thread, &t->probe_done, &until) && both;
-	if (both)
+	all = joined(t->group_thread, &t->group_done, &until);
+	for (size_t i = 0; i < PROBES; i++)
+		all = joined(t->probes[i].thread, &t->probes[i].done, &until) && all;
+	if (all)
 		free_thread(t);
 	else
 		tdm_log_warning("cluster: corosync does not answer, its threads are left behind");
