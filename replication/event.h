@@ -160,6 +160,9 @@ struct tdm_action {
 			struct tdm_epoch epoch;
 			const char *why; /* static text */
 		} role;
+		/* On any error the token must not go out: the session does not exist, or was
+		 * revoked. NOT_QUORATE, NOT_SYNCED, NOT_OWNER, CLUSTER_LOST: try elsewhere or
+		 * again. REVOKED: displaced meanwhile. POOL_EMPTY, FULL, EXISTS, TOO_LONG. */
 		struct {
 			uint64_t request;
 			enum tdm_err err;
@@ -167,6 +170,10 @@ struct tdm_action {
 			uint32_t index;
 			bool unprotected; /* no standby holds the session yet */
 		} login;
+		/* UNKNOWN_TOKEN, REVOKED, EXPIRED are for good (401). Everything else means that
+		 * this node cannot tell now, or not any more: not an answer the client may take
+		 * as the end (503, or hold the request and ask again): NOT_QUORATE, NOT_SYNCED,
+		 * NOT_OWNER, AGAIN (the login is not answered yet). */
 		struct {
 			uint64_t request;
 			enum tdm_err err;

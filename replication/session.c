@@ -37,8 +37,9 @@ static enum tdm_err resumable(struct tdm_cluster *c, const struct tdm_event_resu
 	*reason = (enum tdm_reason)e->reason;
 	if (e->state == TDM_SESSION_REVOKED)
 		return TDM_ERR_REVOKED;
+	/* an expiry gives way to a life that went on under a higher epoch elsewhere */
 	if (e->state == TDM_SESSION_EXPIRED)
-		return TDM_ERR_EXPIRED;
+		return tdm_role_sure(c) ? TDM_ERR_EXPIRED : TDM_ERR_NOT_SYNCED;
 	/* the answer to the login is not out yet, so nobody can know the token */
 	return e->pending ? TDM_ERR_AGAIN : TDM_OK;
 }
