@@ -244,6 +244,7 @@ static void reply_complete(struct tdm_conn *conn, const struct tdm_msg_auth_resu
 
 void tdm_login_result(struct tdm_conn *conn, const struct tdm_msg_auth_result *result)
 {
+	conn->state = TDM_CONN_REQUEST; /* control has answered: it need not be told of the end */
 	switch (result->verdict) {
 	case TDM_AUTH_OK:
 		reply_complete(conn, result);

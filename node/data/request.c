@@ -173,9 +173,14 @@ size_t tdm_request_input(struct tdm_conn *conn, const uint8_t *data, size_t len)
 	size_t took = 0;
 	enum tdm_err err;
 
+	if (conn->flight) { /* more than the kernel takes: it would pile up here */
+		tdm_conn_complain(conn, "asks on without reading the answers");
+		tdm_conn_end(conn, TDM_END_CLOSE, NULL);
+		return len;
+	}
 	if (!prelude->begun) {
+		tdm_conn_await_request(conn);
 		prelude->begun = true;
-		tdm_conn_deadline(conn, conn->worker->cfg.limits.request_ms);
 	}
 	err = tdm_http_parser_feed(&prelude->parser, data, len, &took);
 	if (err) {
