@@ -1,15 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "node/cluster_thread.h"
 
-#include <pthread.h>
-#include <semaphore.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "node/clock.h"
 #include "node/log.h"
+#include "node/thread.h"
 
 enum {
 	SEND_BACKLOG = 16384, /* messages */
@@ -30,18 +28,10 @@ struct outgoing {
 	uint8_t data[];
 };
 
-struct probe {
-	struct tdm_cluster_thread *owner;
-	pthread_t thread;
-	sem_t done;
-};
-
 struct tdm_cluster_thread {
 	struct tdm_cluster_thread_config config;
 	char *cluster_name;
-	pthread_t group_thread;
-	sem_t group_done;
-	struct probe probes[PROBES];
+	struct tdm_thread group, probes[PROBES];
 	atomic_bool stopping, rejoin;
 
 	/* the group thread's own from here on, but for the writer's end of outbox */
@@ -314,24 +304,21 @@ static void on_wake(uv_async_t *wake)
 		send_all(t);
 }
 
-static void *group_main(void *arg)
+static void group_main(void *arg)
 {
 	struct tdm_cluster_thread *t = arg;
 
 	t->trying_since = tdm_clock_ms();
 	uv_timer_start(&t->connect_timer, on_connect_timer, 0, CONNECT_PAUSE_MS);
 	uv_run(&t->loop, UV_RUN_DEFAULT);
-	sem_post(&t->group_done);
-	return NULL;
 }
 
 /* --- liveness --- */
 
-static void *probe_main(void *arg)
+static void probe_main(void *arg)
 {
 	const struct timespec pause = { .tv_nsec = (long)TDM_PROBE_MS * NS_PER_MS };
-	struct probe *self = arg;
-	struct tdm_cluster_thread *t = self->owner;
+	struct tdm_cluster_thread *t = arg;
 	struct tdm_cpg_probe *probe = NULL;
 
 	while (!atomic_load(&t->stopping)) {
@@ -346,29 +333,9 @@ static void *probe_main(void *arg)
 		nanosleep(&pause, NULL);
 	}
 	tdm_cpg_probe_close(probe);
-	sem_post(&self->done);
-	return NULL;
 }
 
 /* --- start and stop --- */
-
-/* Signals are for the main thread. */
-static enum tdm_err start_thread(pthread_t *thread, void *(*run)(void *), void *arg)
-{
-	pthread_attr_t attr;
-	sigset_t all, before;
-	int failed;
-
-	if (pthread_attr_init(&attr) != 0)
-		return TDM_ERR_NOMEM;
-	pthread_attr_setstacksize(&attr, TDM_CPG_STACK);
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	failed = pthread_create(thread, &attr, run, arg);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	pthread_attr_destroy(&attr);
-	return failed ? TDM_ERR_NOMEM : TDM_OK;
-}
 
 static void free_thread(struct tdm_cluster_thread *t)
 {
@@ -385,9 +352,6 @@ static void free_thread(struct tdm_cluster_thread *t)
 		free(out);
 	tdm_queue_deinit(&t->outbox);
 	uv_loop_close(&t->loop);
-	sem_destroy(&t->group_done);
-	for (size_t i = 0; i < PROBES; i++)
-		sem_destroy(&t->probes[i].done);
 	free(t->cluster_name);
 	free(t);
 }
@@ -406,11 +370,6 @@ static enum tdm_err prepare(
 	uv_timer_init(&t->loop, &t->connect_timer);
 	uv_timer_init(&t->loop, &t->retry_timer);
 	t->wake.data = t->connect_timer.data = t->retry_timer.data = t;
-	sem_init(&t->group_done, 0, 0);
-	for (size_t i = 0; i < PROBES; i++) {
-		t->probes[i].owner = t;
-		sem_init(&t->probes[i].done, 0, 0);
-	}
 	return TDM_OK;
 }
 
@@ -425,9 +384,9 @@ enum tdm_err tdm_cluster_thread_start(
 	/* A failure here ends the program before it began: nothing is taken apart again. */
 	err = prepare(t, config);
 	if (!err)
-		err = start_thread(&t->group_thread, group_main, t);
+		err = tdm_thread_start(&t->group, TDM_CPG_STACK, group_main, t);
 	for (size_t i = 0; !err && i < PROBES; i++)
-		err = start_thread(&t->probes[i].thread, probe_main, &t->probes[i]);
+		err = tdm_thread_start(&t->probes[i], TDM_CPG_STACK, probe_main, t);
 	if (!err)
 		*out = t;
 	return err;
@@ -456,16 +415,6 @@ void tdm_cluster_thread_rejoin(struct tdm_cluster_thread *t)
 	uv_async_send(&t->wake);
 }
 
-static bool joined(pthread_t thread, sem_t *done, const struct timespec *until)
-{
-	if (sem_clockwait(done, CLOCK_MONOTONIC, until) != 0) {
-		pthread_detach(thread);
-		return false;
-	}
-	pthread_join(thread, NULL);
-	return true;
-}
-
 void tdm_cluster_thread_stop(struct tdm_cluster_thread *t)
 {
 	struct timespec until;
@@ -477,9 +426,9 @@ void tdm_cluster_thread_stop(struct tdm_cluster_thread *t)
 	uv_async_send(&t->wake);
 	clock_gettime(CLOCK_MONOTONIC, &until);
 	until.tv_sec += STOP_PATIENCE_MS / MS_PER_S;
-	all = joined(t->group_thread, &t->group_done, &until);
+	all = tdm_thread_join(&t->group, &until);
 	for (size_t i = 0; i < PROBES; i++)
-		all = joined(t->probes[i].thread, &t->probes[i].done, &until) && all;
+		all = tdm_thread_join(&t->probes[i], &until) && all;
 	if (all)
 		free_thread(t);
 	else
