@@ -248,6 +248,27 @@ Test(ring, a_standby_that_was_cut_off_is_not_sure_when_it_takes_over)
 	cr_assert_eq(lab_resume_now(&lab, 2, 101)->err, TDM_ERR_UNKNOWN_TOKEN);
 }
 
+/* Whoever goes on serving after another epoch was used above its own takes a new one: records of
+ * two owners must never carry the same version. */
+Test(ring, an_owner_does_not_go_on_below_a_foreign_epoch)
+{
+	split();
+	verdict(2, true);
+	cr_assert_eq(lab_node(&lab, 2)->epoch.counter, 2);
+	lab_login_now(&lab, 2, 100, "ann");
+	verdict(2, false); /* the third vote comes back to node 1 */
+	verdict(1, true);
+	cr_assert_eq(lab_role(&lab, 1), TDM_ROLE_OWNER);
+	cr_assert_eq(lab_node(&lab, 1)->epoch.counter, 1);
+	heal();
+	verdict(1, true);
+	verdict(2, true);
+	cr_assert_eq(lab_role(&lab, 1), TDM_ROLE_OWNER);
+	cr_assert_eq(lab_node(&lab, 1)->epoch.counter, 3);
+	cr_assert_eq(lab_resume_now(&lab, 1, 100)->err, TDM_OK);
+	cr_assert(lab_equal(&lab, 1, 2));
+}
+
 TestSuite(merge, .init = two_node, .fini = done);
 
 Test(merge, the_lower_epoch_yields_and_nothing_is_lost)
