@@ -99,6 +99,7 @@ struct tdm_event_logout {
 	uint64_t request; /* 0 = no result wanted */
 	tdm_session_id id;
 	const uint8_t *verifier; /* NULL: by id alone (administrator, or a tunnel that proved it) */
+	uint32_t generation; /* of that tunnel: not when a newer one has taken its place; 0 = any */
 	enum tdm_reason reason;
 };
 

@@ -32,16 +32,18 @@ void tdm_node_to_all_workers(struct tdm_node *node, const struct tdm_msg *msg)
 
 static void on_tunnel_down(struct tdm_node *node, const struct tdm_msg_tunnel_down *down)
 {
-	struct tdm_event event = { .kind = TDM_EVENT_TUNNEL_DOWN };
+	struct tdm_event event = { .kind = TDM_EVENT_LOGOUT };
 
 	if (down->logout) {
-		event.kind = TDM_EVENT_LOGOUT;
 		event.logout.id = down->session;
+		event.logout.generation = down->generation;
 		event.logout.reason = TDM_REASON_LOGOUT;
-	} else {
-		event.tunnel.id = down->session;
-		event.tunnel.generation = down->generation;
+		tdm_node_feed(node, &event);
 	}
+	/* the tunnel is gone even when the session cannot be ended now */
+	event = (struct tdm_event){ .kind = TDM_EVENT_TUNNEL_DOWN };
+	event.tunnel.id = down->session;
+	event.tunnel.generation = down->generation;
 	tdm_node_feed(node, &event);
 }
 

@@ -63,6 +63,26 @@ Test(session, without_a_tunnel_ends_by_the_idle_clock)
 	cr_assert_eq(reason(2, 100), TDM_REASON_IDLE_TIMEOUT);
 }
 
+/* Two clients with one token: the first is replaced and says goodbye at that moment. */
+Test(session, goodbye_of_an_older_tunnel_does_not_end_a_newer_one)
+{
+	struct tdm_event bye = { .kind = TDM_EVENT_LOGOUT };
+
+	lab_login_now(&lab, 1, 100, "ann");
+	bye.logout.id = 100;
+	bye.logout.reason = TDM_REASON_LOGOUT;
+	bye.logout.generation = lab_resume_now(&lab, 1, 100)->generation;
+	lab_resume_now(&lab, 1, 100);
+	lab_feed(&lab, 1, &bye);
+	lab_pump(&lab);
+	cr_assert_eq(state(1, 100), TDM_SESSION_ACTIVE);
+	bye.logout.generation++;
+	lab_feed(&lab, 1, &bye);
+	lab_pump(&lab);
+	cr_assert_eq(state(1, 100), TDM_SESSION_REVOKED);
+	cr_assert_eq(reason(2, 100), TDM_REASON_LOGOUT);
+}
+
 Test(session, has_its_own_disconnected_clock_when_the_group_has_one)
 {
 	const struct lab_answer *a;
