@@ -314,9 +314,9 @@ size_t tdm_request_input(struct tdm_conn *conn, const uint8_t *data, size_t len)
 void tdm_request_reply(struct tdm_conn *conn, struct tdm_http_reply *reply);
 /* Write a refusal with X-Reason and close. */
 void tdm_request_refuse(struct tdm_conn *conn, unsigned status, const char *reason);
-/* A token from a cookie or a form becomes session and verifier. */
-bool tdm_request_token(
-	const char *text, size_t len, tdm_session_id *session, uint8_t verifier[TDM_VERIFIER_LEN]);
+/* A token from a cookie or a form becomes session and verifier. Errors as of tdm_token_parse(). */
+enum tdm_err tdm_request_token(const char *text, size_t len, tdm_session_id *session,
+	uint8_t verifier[TDM_VERIFIER_LEN]) TDM_MUST_USE;
 
 /* Fixed answers for what browsers and other clients fetch; NULL when path is none of them. */
 struct tdm_page {

@@ -155,13 +155,14 @@ static void return_session(struct tdm_worker *worker, const struct tdm_msg *msg)
 	struct tdm_msg *logout;
 
 	if (result->verdict != TDM_AUTH_OK ||
-		!tdm_request_token(result->token, strlen(result->token), &session, verifier))
+		tdm_request_token(result->token, strlen(result->token), &session, verifier))
 		return;
 	logout = tdm_msg_new(TDM_MSG_LOGOUT);
 	if (logout) {
 		logout->thread = worker->cfg.number;
 		logout->member = msg->member;
 		logout->logout.session = session;
+		logout->logout.reason = TDM_REASON_CONNECT_TIMEOUT;
 		memcpy(logout->logout.verifier, verifier, sizeof(verifier));
 	}
 	tdm_worker_post(worker, logout);
