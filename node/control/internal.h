@@ -13,6 +13,7 @@
 #include "node/data/tls.h"
 #include "node/data/tun.h"
 #include "node/data/worker.h"
+#include "node/log.h"
 #include "node/queue.h"
 #include "replication/cluster.h"
 
@@ -21,6 +22,9 @@ enum {
 	TDM_WORKER_QUEUE = 4096,
 	TDM_REQUESTS_MAX = 4096,     /* logins and resumes under way at the same time */
 	TDM_REQUEST_HOLD_MS = 20000, /* a CONNECT waits this long for the node to be sure */
+	TDM_UNKNOWN_HOLD_MS =
+		5000, /* the same with a token that nobody knows: maybe a stranger's */
+	TDM_ORPHANS_MAX = 256,
 	TDM_CLUSTER_KEY_MAX = 4096,
 };
 
@@ -54,7 +58,8 @@ struct tdm_node {
 	const struct tdm_config *config;
 	struct tdm_diag *diag;
 	enum tdm_err result;
-	bool stopping;
+	bool stopping;    /* letting go: requests are not served any more */
+	bool stop_sent;   /* to the data threads */
 	bool must_rejoin; /* a message to the group was lost on the way */
 	tdm_ms stop_deadline;
 
@@ -88,6 +93,10 @@ struct tdm_node {
 	struct tdm_node_member members[TDM_MEMBERS_MAX + 1]; /* by member id */
 	struct tdm_request requests[TDM_REQUESTS_MAX];
 	uint64_t next_request;
+	size_t next_held;                        /* where retrying goes on */
+	tdm_session_id orphans[TDM_ORPHANS_MAX]; /* new sessions whose client has gone */
+	size_t orphans_len;
+	struct tdm_log_limit login_lines, resume_lines;
 };
 
 /* feed.c: one event into the core, and everything that follows from it. */
@@ -107,7 +116,7 @@ void tdm_node_on_conn_closed(struct tdm_node *node, const struct tdm_msg *msg);
 void tdm_node_auth_done(void *ctx, uint64_t request, enum tdm_err err, const char *group);
 void tdm_node_login_result(struct tdm_node *node, const struct tdm_action *action);
 void tdm_node_resume_result(struct tdm_node *node, const struct tdm_action *action);
-/* Ask the core again for every held CONNECT; those that waited too long get 503. */
+/* Ask the core again for held CONNECTs, so many at a time; those that waited too long get 503. */
 void tdm_node_retry_held(struct tdm_node *node);
 /* Drop every request of a member whose connections are gone. */
 void tdm_node_forget_requests(struct tdm_node *node, tdm_member_id member);
