@@ -195,6 +195,8 @@ static enum tdm_err start(struct tdm_node *node, struct tdm_diag *diag)
 	if (!err)
 		err = tdm_nudge_open(&node->nudge_fd, diag);
 	if (!err)
+		err = tdm_take_init(node, diag);
+	if (!err)
 		err = start_workers(node, diag);
 	if (!err)
 		err = tdm_node_cluster_start(node, diag);
@@ -257,6 +259,7 @@ static void end(struct tdm_node *node)
 		tdm_node_forget_requests(node, m);
 	for (size_t i = 0; i < node->config->members_len; i++)
 		tdm_wake_stop(node, node->config->members[i].id);
+	tdm_take_deinit(node);
 	if (node->nudge_fd >= 0)
 		close(node->nudge_fd);
 	tdm_auth_file_free(node->users);
@@ -276,7 +279,7 @@ enum tdm_err tdm_node_run(const struct tdm_config *config, struct tdm_diag *diag
 	node->config = config;
 	node->diag = diag;
 	node->loop_tail = &node->loop_head;
-	node->nudge_fd = -1;
+	node->nudge_fd = node->probe_fd = -1;
 	tdm_actions_init(&node->actions);
 	err = loop_start(node);
 	if (!err) {
