@@ -57,6 +57,7 @@ struct tdm_member {
 	const char *why; /* of the next change of role */
 	struct tdm_pool pool;
 	bool rivals;    /* two sessions with one address were seen while we could not act */
+	bool surplus;   /* a user may have more sessions than allowed: some came from elsewhere */
 	uint64_t fence; /* update that everybody has to acknowledge, 0 = none under way */
 };
 
@@ -224,6 +225,8 @@ void tdm_change_unprotected(struct tdm_cluster *c, struct tdm_entry *entry, bool
 enum tdm_err tdm_session_served(const struct tdm_cluster *c, const struct tdm_member *m);
 void tdm_session_login(struct tdm_cluster *c, const struct tdm_event_login *login);
 void tdm_session_delivered(struct tdm_cluster *c, struct tdm_entry *entry);
+/* The limit of simultaneous logins for sessions that came from elsewhere: the oldest go. */
+void tdm_session_settle_limits(struct tdm_cluster *c, struct tdm_member *m);
 void tdm_session_resume(struct tdm_cluster *c, const struct tdm_event_resume *resume);
 void tdm_session_tunnel_down(struct tdm_cluster *c, const struct tdm_event_tunnel *tunnel);
 void tdm_session_logout(struct tdm_cluster *c, const struct tdm_event_logout *logout);

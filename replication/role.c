@@ -121,6 +121,7 @@ static void take(struct tdm_cluster *c, struct tdm_member *m)
 	m->mine = true;
 	tdm_change_drop_tunnels(c, m, m->gone_at ? m->gone_at : c->now);
 	m->gone_at = 0;
+	m->surplus = true;
 	tdm_change_claim(c, m);
 	set_role(c, m, TDM_ROLE_OWNER, "takes over");
 	msg.owner.member = m->config.id;
@@ -182,6 +183,10 @@ void tdm_role_settle(struct tdm_cluster *c)
 		role_follow(c, m, verdict, true);
 		if (m->mine && m->rivals && verdict == TDM_VERDICT_YES)
 			tdm_change_settle_rivals(c, m);
+		/* when all that the others have is here, as what comes may be an end */
+		if (m->mine && m->surplus && verdict == TDM_VERDICT_YES && !undecided(c) &&
+			!anybody_owes(c))
+			tdm_session_settle_limits(c, m);
 	}
 }
 

@@ -156,7 +156,7 @@ void sim_net_verdict(struct sim_node *n, uint64_t random)
 	if (!sim_draw(&random, 6))
 		due += (tdm_ms)sim_draw(&random, VERDICT_LATE_MS);
 	/* one that is out of date already */
-	if (!sim_draw(&random, 6) && sim->rings_next) {
+	if (!sim_draw(&random, 6)) {
 		size_t old = sim_draw(&random, SIM_RINGS);
 
 		if (sim->rings[old].ring.seq && !tdm_ring_equal(sim->rings[old].ring, ring))
@@ -183,6 +183,21 @@ static bool witness_move(struct sim *sim, uint64_t *random)
 	return ring.seq != 0;
 }
 
+static void ring_note(struct sim *sim, struct tdm_ring ring, bool quorate)
+{
+	size_t at = sim->rings_next;
+
+	for (size_t i = 0; i < SIM_RINGS; i++)
+		if (tdm_ring_equal(sim->rings[i].ring, ring))
+			at = i;
+	if (at == sim->rings_next)
+		sim->rings_next = (at + 1) % SIM_RINGS;
+	else
+		quorate = quorate || sim->rings[at].quorate;
+	sim->rings[at].ring = ring;
+	sim->rings[at].quorate = quorate;
+}
+
 void sim_net_rings(struct sim *sim, uint64_t random)
 {
 	bool moved = witness_move(sim, &random);
@@ -198,8 +213,7 @@ void sim_net_rings(struct sim *sim, uint64_t random)
 			!(moved && tdm_ring_equal(ring, sim->witness)))
 			continue;
 		n->ring_seen = ring;
-		sim->rings[sim->rings_next % SIM_RINGS].ring = ring;
-		sim->rings[sim->rings_next++ % SIM_RINGS].quorate = sim_net_quorate(sim, n);
+		ring_note(sim, ring, sim_net_quorate(sim, n));
 		sim_net_verdict(n, sim_mix(random + i));
 	}
 }

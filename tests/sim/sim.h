@@ -15,7 +15,7 @@ enum {
 	SIM_STEPS_DEFAULT = 600,
 	SIM_MEMBER = 1,
 	SIM_USERS = 6,
-	SIM_RINGS = 32,
+	SIM_RINGS = 64,
 	SIM_VERDICTS = 16,
 	SIM_SENDS_MAX = 4096,
 	SIM_OPEN_MAX = 1024, /* requests that may be under way at once */
@@ -116,6 +116,13 @@ struct sim_node {
 	size_t verdicts_next;
 };
 
+/* The latest tunnels of a session at one node. */
+struct sim_tunnel {
+	uint32_t generation, older;
+	uint16_t mtu;
+	uint64_t epoch; /* in which that was announced */
+};
+
 /* What the world knows of a session: the truth that answers are held against. */
 struct sim_token {
 	bool asked, out, unprotected, connected;
@@ -123,12 +130,9 @@ struct sim_token {
 	bool exposed;   /* for some time only one process had it, because another lost its memory */
 	bool tomb_lost; /* a process that knew of its end lost its memory */
 	uint8_t policy, user;
-	uint16_t mtu;
 	char addr[TDM_ADDR_TEXT_MAX];
 	tdm_ms login_at, resumed_at;
-	struct {
-		uint32_t generation, older;
-	} tunnels[SIM_NODES_MAX];
+	struct sim_tunnel tunnels[SIM_NODES_MAX];
 };
 
 struct sim_open {
