@@ -33,9 +33,11 @@ struct tdm_peer {
 	tdm_boot_id boot;  /* 0 = not heard of since it came */
 	uint64_t last_seq; /* of its last message, 0 = none since it came */
 	uint64_t acked;    /* it has all our updates up to this one */
-	uint64_t ack_due;  /* its last update, to be acknowledged; 0 = nothing new */
-	bool demoting;     /* our demotion of it is on its way */
-	bool hello_here;   /* its hello of this round came */
+	uint64_t
+		covers; /* once it has this update, it has all before it; 0 = nothing to wait for */
+	uint64_t ack_due; /* its last update, to be acknowledged; 0 = nothing new */
+	bool demoting;    /* our demotion of it is on its way */
+	bool hello_here;  /* its hello of this round came */
 	struct tdm_hello hello;
 	uint64_t stream, chunks; /* of its bulk transfer: last seen, chunks in a row; see bulk.c */
 	bool stream_ok;
@@ -158,6 +160,8 @@ void tdm_role_settle(struct tdm_cluster *c);
 /* An ownership that a message told of. */
 void tdm_role_heard(
 	struct tdm_cluster *c, tdm_node_id node, tdm_member_id member, struct tdm_epoch epoch);
+/* Is somebody in the view whose place is not decided yet? */
+bool tdm_role_undecided(const struct tdm_cluster *c);
 /* May this node say that a token is unknown? */
 bool tdm_role_sure(const struct tdm_cluster *c);
 /* Somebody out of sight may know more tokens: no "unknown" for so long. */
@@ -243,5 +247,9 @@ void tdm_wait_settle(struct tdm_cluster *c);
 void tdm_wait_tick(struct tdm_cluster *c);
 /* Our messages before seq were lost on the way: send again what somebody waits for. */
 void tdm_wait_again(struct tdm_cluster *c, uint64_t seq);
+/* A node has become synced: what is not answered yet waits for it as well. */
+void tdm_wait_joined(struct tdm_cluster *c, struct tdm_peer *p);
+/* A node has acknowledged up to p->acked. */
+void tdm_wait_acked(struct tdm_cluster *c, struct tdm_peer *p);
 /* Addresses of ended sessions: send or take in the fence that frees them. */
 void tdm_wait_fences(struct tdm_cluster *c);

@@ -100,8 +100,7 @@ static void on_ack(struct tdm_cluster *c, struct tdm_peer *from, const struct td
 			a->seq <= from->acked)
 			continue;
 		from->acked = a->seq;
-		if (from->synced)
-			tdm_commits_acked(&c->commits, (size_t)(from - c->peers), a->seq);
+		tdm_wait_acked(c, from);
 	}
 }
 

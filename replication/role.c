@@ -21,7 +21,7 @@ void tdm_role_stage(struct tdm_cluster *c)
 	}
 }
 
-static bool undecided(const struct tdm_cluster *c)
+bool tdm_role_undecided(const struct tdm_cluster *c)
 {
 	for (size_t i = 0; i < c->peers_len; i++)
 		if (c->peers[i].present && !c->peers[i].decided)
@@ -47,8 +47,8 @@ static bool all_here(const struct tdm_cluster *c)
 
 bool tdm_role_sure(const struct tdm_cluster *c)
 {
-	return c->connected && c->peers[c->self].synced && !undecided(c) && !anybody_owes(c) &&
-	       c->now >= c->doubt_until && c->now >= c->blind_until;
+	return c->connected && c->peers[c->self].synced && !tdm_role_undecided(c) &&
+	       !anybody_owes(c) && c->now >= c->doubt_until && c->now >= c->blind_until;
 }
 
 void tdm_role_doubt(struct tdm_cluster *c, uint64_t ms)
@@ -141,7 +141,9 @@ static void role_follow(
 		set_role(c, m, TDM_ROLE_ISOLATED, "no connection to the cluster");
 	else if (verdict == TDM_VERDICT_NO)
 		set_role(c, m, TDM_ROLE_ISOLATED, "not quorate");
-	else if (m->mine && verdict == TDM_VERDICT_YES)
+	else if (m->mine && verdict == TDM_VERDICT_YES &&
+		 (m->role == TDM_ROLE_OWNER || !tdm_role_undecided(c)))
+		/* who came while we paused may know of a higher epoch */
 		set_role(c, m, TDM_ROLE_OWNER, "quorate");
 	else if (m->mine && c->ring_lost)
 		set_role(c, m, TDM_ROLE_PAUSED, "a node was lost, quorum is not known yet");
@@ -150,7 +152,7 @@ static void role_follow(
 	else if (verdict == TDM_VERDICT_PENDING && m->role == TDM_ROLE_ISOLATED)
 		return;
 	else if (may_take && verdict == TDM_VERDICT_YES && synced && m->owner == c->config.self &&
-		 !undecided(c))
+		 !tdm_role_undecided(c))
 		take(c, m);
 	else if (synced)
 		set_role(c, m, TDM_ROLE_STANDBY, "synced");
@@ -167,7 +169,7 @@ void tdm_role_settle(struct tdm_cluster *c)
 	/* while cut off, others may make sessions that we will never hear of */
 	if (verdict == TDM_VERDICT_NO)
 		tdm_role_doubt(c, TDM_DOUBT_MS);
-	else if (c->connected && all_here(c) && !undecided(c) && !anybody_owes(c))
+	else if (c->connected && all_here(c) && !tdm_role_undecided(c) && !anybody_owes(c))
 		c->doubt_until = 0;
 	for (size_t i = 0; i < c->members_len; i++)
 		if (c->members[i].mine && !may_keep(c, &c->members[i], verdict)) {
@@ -184,7 +186,7 @@ void tdm_role_settle(struct tdm_cluster *c)
 		if (m->mine && m->rivals && verdict == TDM_VERDICT_YES)
 			tdm_change_settle_rivals(c, m);
 		/* when all that the others have is here, as what comes may be an end */
-		if (m->mine && m->surplus && verdict == TDM_VERDICT_YES && !undecided(c) &&
+		if (m->mine && m->surplus && verdict == TDM_VERDICT_YES && !tdm_role_undecided(c) &&
 			!anybody_owes(c))
 			tdm_session_settle_limits(c, m);
 	}
@@ -194,7 +196,6 @@ void tdm_role_heard(
 	struct tdm_cluster *c, tdm_node_id node, tdm_member_id member, struct tdm_epoch epoch)
 {
 	struct tdm_member *m = tdm_core_member(c, member);
-	struct tdm_peer *p = tdm_core_peer(c, node);
 
 	tdm_role_seen(c, epoch);
 	if (!m || tdm_epoch_cmp(epoch, m->epoch) <= 0)
@@ -204,8 +205,8 @@ void tdm_role_heard(
 		tdm_actions_note(c->actions, true,
 			"node %u owns member %s with a higher epoch (%llu): letting go", node,
 			m->config.name, (unsigned long long)epoch.counter);
-	if (p && p->present)
-		m->owner = node;
+	/* Who owns is staged, not heard: this may have been sent in an earlier view by a node that
+	 * has been replaced since. */
 	tdm_change_drop_tunnels(c, m, m->gone_at ? m->gone_at : c->now);
 	m->gone_at = 0;
 }

@@ -184,30 +184,6 @@ void tdm_sync_hello(struct tdm_cluster *c, struct tdm_peer *from, const struct t
 
 /* --- becoming synced --- */
 
-static bool stands_by(struct tdm_cluster *c, tdm_member_id member, tdm_node_id node)
-{
-	const struct tdm_member *m = tdm_core_member(c, member);
-
-	for (size_t i = 0; m && i < m->config.nodes_len; i++)
-		if (m->config.nodes[i] == node)
-			return true;
-	return false;
-}
-
-/* A node has all sessions up to this point: none of its members is held by us alone any more. */
-static void covered_by(struct tdm_cluster *c, const struct tdm_peer *p)
-{
-	for (size_t i = 0; i < c->table.slots_len && c->unprotected; i++) {
-		struct tdm_entry *e = c->table.slots[i];
-
-		if (e && e->unprotected && stands_by(c, e->member, p->id))
-			tdm_change_unprotected(c, e, false);
-	}
-	for (struct tdm_commit *commit = c->commits.first; commit; commit = commit->next)
-		if (commit->delivered && stands_by(c, commit->member, p->id))
-			commit->acked = true;
-}
-
 static void all_synced(struct tdm_cluster *c)
 {
 	bool missing = false;
@@ -218,7 +194,7 @@ static void all_synced(struct tdm_cluster *c)
 		p->synced = p->present;
 		missing = missing || (p->configured && !p->present);
 		if (p->present && i != c->self)
-			covered_by(c, p);
+			tdm_wait_joined(c, p);
 	}
 	c->round = TDM_ROUND_NONE;
 	if (missing)
@@ -231,7 +207,7 @@ static void one_synced(struct tdm_cluster *c, struct tdm_peer *p)
 {
 	p->synced = true;
 	p->owes = false;
-	covered_by(c, p);
+	tdm_wait_joined(c, p);
 	/* what it acknowledged so far says nothing about older fences: send them again */
 	for (size_t i = 0; i < c->members_len; i++)
 		c->members[i].fence = 0;

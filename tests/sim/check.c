@@ -45,6 +45,11 @@ static size_t count(const struct sim *sim, tdm_session_id session, const struct 
 	return total;
 }
 
+size_t sim_holders(const struct sim *sim, tdm_session_id session)
+{
+	return count(sim, session, NULL, live_at);
+}
+
 static bool merging(const struct tdm_cluster *c)
 {
 	for (size_t i = 0; i < c->peers_len; i++)

@@ -88,7 +88,7 @@ static void check_limits(struct sim *sim, const struct sim_node *n)
 static void check_deadlines(struct sim *sim, const struct sim_node *n)
 {
 	const struct tdm_table *t = &n->cluster->table;
-	tdm_ms slack = (sim->lag_max + 1) * (tdm_ms)(sim->takeovers + 2);
+	tdm_ms slack = 2 * (sim->lag_max + sim->form_max + 1) * (tdm_ms)(sim->takeovers + 2);
 
 	for (size_t i = 0; i < t->slots_len; i++) {
 		const struct tdm_entry *e = t->slots[i];
@@ -111,7 +111,8 @@ static void check_owner(struct sim *sim, const struct sim_node *n)
 {
 	const struct tdm_cluster *c = n->cluster;
 
-	if (n->role != TDM_ROLE_OWNER)
+	/* what a merge brought up is settled when the node may act */
+	if (n->role != TDM_ROLE_OWNER || tdm_view_verdict(c) != TDM_VERDICT_YES)
 		return;
 	check_addresses(sim, n);
 	check_deadlines(sim, n);
@@ -122,11 +123,11 @@ static void check_owner(struct sim *sim, const struct sim_node *n)
 
 		if (!e && sim->tokens[s].out)
 			sim->tokens[s].exposed = true;
-		/* all synced nodes have it: whatever was lost before, it is not exposed now */
-		else if (e && tdm_state_is_live(e->state) && !e->unprotected && !e->pending)
-			sim->tokens[s].exposed = false;
+		/* more than one has it again: whatever was lost before, it is not exposed now */
+		else if (e && tdm_state_is_live(e->state) && !e->pending)
+			sim->tokens[s].exposed = sim_holders(sim, s) < 2;
 	}
-	if (c->commits.len && sim_net_quorate(sim, n) && tdm_view_verdict(c) == TDM_VERDICT_YES)
+	if (c->commits.len)
 		sim_fail(sim, "I10: a request waits although everybody has answered",
 			c->commits.len, n->id);
 }

@@ -100,6 +100,8 @@ void sim_net_cut(struct sim *sim, const unsigned *part, uint64_t random, tdm_nod
 	sim->forming_until = sim->now;
 	if (sim_draw(&random, 2))
 		sim->forming_until += (tdm_ms)sim_draw(&random, FORM_MS) + 1;
+	if (sim->forming_until - sim->now > sim->form_max)
+		sim->form_max = sim->forming_until - sim->now;
 	sim->forming_random = random;
 	if (sim->forming_until <= sim->now)
 		sim_net_form(sim);

@@ -171,7 +171,8 @@ struct sim {
 
 	struct tdm_epoch epochs[64]; /* served with, lately */
 	size_t epochs_len;
-	tdm_ms lag_max; /* the longest that news waited for a node */
+	tdm_ms lag_max;  /* the longest that news waited for a node */
+	tdm_ms form_max; /* the longest that a ring took to form */
 	size_t takeovers;
 	bool doubted; /* an owner started without knowing what others, out of sight, had made */
 	bool memory_lost;
@@ -255,6 +256,8 @@ void sim_check_role(struct sim_node *n, const struct tdm_action *action);
 void sim_check_actions(struct sim_node *n);
 void sim_check_death(struct sim_node *n);
 void sim_check_step(struct sim *sim);
+/* How many processes know the session as live. */
+size_t sim_holders(const struct sim *sim, tdm_session_id session);
 struct tdm_entry *sim_entry(const struct sim_node *n, tdm_session_id session);
 /* --- check_rest.c: when nothing moves --- */
 void sim_check_rest(struct sim *sim);
