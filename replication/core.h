@@ -94,7 +94,6 @@ struct tdm_cluster {
 	struct tdm_ring ring;
 	uint64_t members_hash;
 	struct tdm_event_quorum verdicts[TDM_VERDICTS_KEPT];
-	size_t verdicts_next;
 
 	/* synchronisation */
 	enum tdm_round_state round;

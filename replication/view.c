@@ -63,6 +63,9 @@ static void take_out(struct tdm_cluster *c, const struct tdm_event_view *view)
 
 		if (view->left[i].reason == TDM_LEFT_NODEDOWN)
 			c->ring_pending = c->ring_lost = true;
+		/* it may live and make sessions, as quorate as we are */
+		if (view->left[i].reason == TDM_LEFT_NODEDOWN && c->config.two_node)
+			tdm_role_doubt(c, TDM_DOUBT_MS);
 		if (p && p->present && p->pid == view->left[i].who.pid)
 			peer_left(c, p);
 	}
@@ -164,6 +167,8 @@ void tdm_view_ring(struct tdm_cluster *c, struct tdm_ring ring)
 		return;
 	if (!c->ring_pending)
 		c->ring_lost = true; /* a node without a daemon went, or came */
+	if (!c->ring_pending && c->config.two_node)
+		tdm_role_doubt(c, TDM_DOUBT_MS); /* its daemon may start out of sight */
 	/* In a ring that we were not known to be quorate in, others may have been, elsewhere. */
 	if (c->ring.seq && verdict_on(c, c->ring) != TDM_VERDICT_YES)
 		tdm_role_doubt(c, TDM_DOUBT_MS);
@@ -173,12 +178,19 @@ void tdm_view_ring(struct tdm_cluster *c, struct tdm_ring ring)
 		tdm_sync_start(c); /* hellos are for a ring */
 }
 
+/* The newest are kept: one for an old ring that comes late must not push out a newer one. */
 void tdm_view_quorum(struct tdm_cluster *c, const struct tdm_event_quorum *verdict)
 {
-	for (size_t i = 0; i < TDM_VERDICTS_KEPT; i++)
+	struct tdm_event_quorum *oldest = &c->verdicts[0];
+
+	for (size_t i = 0; i < TDM_VERDICTS_KEPT; i++) {
 		if (tdm_ring_equal(c->verdicts[i].ring, verdict->ring)) {
 			c->verdicts[i] = *verdict;
 			return;
 		}
-	c->verdicts[c->verdicts_next++ % TDM_VERDICTS_KEPT] = *verdict;
+		if (c->verdicts[i].ring.seq < oldest->ring.seq)
+			oldest = &c->verdicts[i];
+	}
+	if (oldest->ring.seq <= verdict->ring.seq)
+		*oldest = *verdict;
 }

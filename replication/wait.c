@@ -42,15 +42,18 @@ static uint32_t waiting_for(struct tdm_cluster *c, const struct tdm_commit *comm
  * yet, and if it is cut off now it never will. Only acknowledgements count. */
 void tdm_wait_joined(struct tdm_cluster *c, struct tdm_peer *p)
 {
+	bool fence = c->unprotected > 0;
+
 	if (p == tdm_core_self(c))
 		return;
 	for (struct tdm_commit *commit = c->commits.first; commit; commit = commit->next)
 		if (commit->delivered && needed(c, commit, p)) {
 			commit->waiting |= (uint32_t)1 << (p - c->peers);
 			commit->deadline = c->now + c->config.commit_timeout_ms;
+			fence = true;
 		}
-	p->covers = c->unprotected ? tdm_message_update(c, NULL) : 0;
-	tdm_wait_acked(c, p);
+	/* what was ordered before it came it got with the bulk and will not acknowledge itself */
+	p->covers = fence ? tdm_message_update(c, NULL) : 0;
 }
 
 /* A node has all sessions up to this point: none of its members is held by us alone any more. */

@@ -275,6 +275,7 @@ static void config_fill(const struct sim_node *n, struct tdm_cluster_config *con
 	config->commit_timeout_ms = SIM_COMMIT_TIMEOUT_MS;
 	config->connect_timeout_ms = SIM_CONNECT_TIMEOUT_MS;
 	config->tombstone_keep_ms = SIM_TOMBSTONE_KEEP_MS;
+	config->two_node = n->sim->setup->two_node;
 	config->sessions_max = 1000;
 	config->mac = fast_mac;
 	m->id = SIM_MEMBER;
