@@ -157,8 +157,7 @@ void tdm_role_stage(struct tdm_cluster *c);
 /* Bring roles in line: let go, pause, go on, take. */
 void tdm_role_settle(struct tdm_cluster *c);
 /* An ownership that a message told of. */
-void tdm_role_heard(
-	struct tdm_cluster *c, tdm_node_id node, tdm_member_id member, struct tdm_epoch epoch);
+void tdm_role_heard(struct tdm_cluster *c, tdm_node_id node, const struct tdm_message *msg);
 /* Is somebody in the view whose place is not decided yet? */
 bool tdm_role_undecided(const struct tdm_cluster *c);
 /* May this node say that a token is unknown? */
@@ -171,6 +170,10 @@ void tdm_role_seen(struct tdm_cluster *c, struct tdm_epoch epoch);
 void tdm_role_save(struct tdm_cluster *c);
 
 /* --- sync.c: rounds of hellos, who is synced --- */
+/* The view as messages name it. One that was sent in an earlier view and found its place in a later
+ * one (its sender was cut off, or stood still) speaks of what is over. */
+struct tdm_round_tag tdm_sync_tag(const struct tdm_cluster *c);
+bool tdm_sync_is_current(const struct tdm_cluster *c, struct tdm_round_tag tag);
 void tdm_sync_start(struct tdm_cluster *c);
 /* Nothing to decide, but a transfer may have lost its sender: ask again. */
 void tdm_sync_again(struct tdm_cluster *c);
@@ -178,7 +181,7 @@ void tdm_sync_settle(struct tdm_cluster *c);
 void tdm_sync_tick(struct tdm_cluster *c);
 void tdm_sync_hello(struct tdm_cluster *c, struct tdm_peer *from, const struct tdm_hello *hello);
 void tdm_sync_synced(struct tdm_cluster *c, struct tdm_peer *from, const struct tdm_message *msg);
-void tdm_sync_demote(struct tdm_cluster *c, struct tdm_peer *from, struct tdm_peer_ref who);
+void tdm_sync_demote(struct tdm_cluster *c, struct tdm_peer *from, const struct tdm_message *msg);
 /* Ask for a demotion: of a silent node, or of ourselves when we missed something. */
 void tdm_sync_ask_demote(struct tdm_cluster *c, struct tdm_peer *who);
 

@@ -129,10 +129,10 @@ static void dispatch(struct tdm_cluster *c, struct tdm_peer *from, const struct 
 		tdm_sync_synced(c, from, msg);
 		break;
 	case TDM_MESSAGE_DEMOTE:
-		tdm_sync_demote(c, from, msg->demote);
+		tdm_sync_demote(c, from, msg);
 		break;
 	case TDM_MESSAGE_OWNER:
-		tdm_role_heard(c, from->id, msg->owner.member, msg->owner.epoch);
+		tdm_role_heard(c, from->id, msg);
 		break;
 	case TDM_MESSAGE_HANDOVER:
 	case TDM_MESSAGE_NONE:

@@ -126,6 +126,7 @@ static void take(struct tdm_cluster *c, struct tdm_member *m)
 	set_role(c, m, TDM_ROLE_OWNER, "takes over");
 	msg.owner.member = m->config.id;
 	msg.owner.epoch = m->epoch;
+	msg.owner.tag = tdm_sync_tag(c);
 	tdm_message_cast(c, &msg);
 	tdm_change_settle_rivals(c, m);
 }
@@ -192,10 +193,10 @@ void tdm_role_settle(struct tdm_cluster *c)
 	}
 }
 
-void tdm_role_heard(
-	struct tdm_cluster *c, tdm_node_id node, tdm_member_id member, struct tdm_epoch epoch)
+void tdm_role_heard(struct tdm_cluster *c, tdm_node_id node, const struct tdm_message *msg)
 {
-	struct tdm_member *m = tdm_core_member(c, member);
+	struct tdm_member *m = tdm_core_member(c, msg->owner.member);
+	struct tdm_epoch epoch = msg->owner.epoch;
 
 	tdm_role_seen(c, epoch);
 	if (!m || tdm_epoch_cmp(epoch, m->epoch) <= 0)
@@ -205,8 +206,9 @@ void tdm_role_heard(
 		tdm_actions_note(c->actions, true,
 			"node %u owns member %s with a higher epoch (%llu): letting go", node,
 			m->config.name, (unsigned long long)epoch.counter);
-	/* Who owns is staged, not heard: this may have been sent in an earlier view by a node that
-	 * has been replaced since. */
+	/* from an earlier view: its sender may have been replaced since */
+	if (tdm_sync_is_current(c, msg->owner.tag))
+		m->owner = node;
 	tdm_change_drop_tunnels(c, m, m->gone_at ? m->gone_at : c->now);
 	m->gone_at = 0;
 }

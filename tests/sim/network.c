@@ -3,6 +3,7 @@
  * What lies between the nodes, as Corosync behaves: partitions, rings that take their time to form
  * and order nothing meanwhile, and verdicts of quorum that come when they like.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -30,11 +31,27 @@ bool sim_net_together(const struct sim *sim, tdm_node_id a, tdm_node_id b)
 
 /* --- sending --- */
 
+static void trace(const struct sim_node *n, const uint8_t *data, size_t len)
+{
+	static const char *const names[TDM_MESSAGE_KINDS] = { "none", "hello", "update", "ack",
+		"bulk request", "bulk chunk", "bulk end", "synced", "demote", "owner", "handover" };
+	static uint8_t memory[TDM_ENVELOPE_ARENA];
+	struct tdm_arena arena;
+	struct tdm_message msg;
+
+	tdm_arena_init(&arena, memory, sizeof(memory));
+	if (!tdm_envelope_decode(data, len, n->cluster->config.mac, NULL, &arena, &msg))
+		fprintf(stderr, "%lld node %u: sends %s %llu\n", (long long)n->sim->now, n->id,
+			names[msg.kind], (unsigned long long)msg.seq);
+}
+
 void sim_net_send(struct sim_node *n, const uint8_t *data, size_t len)
 {
 	struct sim *sim = n->sim;
 	struct sim_send *s;
 
+	if (sim->verbose)
+		trace(n, data, len);
 	if (n->apart || !n->transport)
 		return; /* the connection is gone, its process will hear of it */
 	if (!sim->forming_until) {
@@ -247,6 +264,10 @@ void sim_net_verdicts_due(struct sim *sim)
 			if (!sim_awake(n) || n->apart || n->held_until > sim->now)
 				break;
 			verdict_take(n, k);
+			if (sim->verbose)
+				fprintf(stderr, "%lld node %u: ring %u.%llu is %squorate\n",
+					(long long)sim->now, n->id, v->ring.rep,
+					(unsigned long long)v->ring.seq, v->quorate ? "" : "not ");
 			ev.quorum.ring = v->ring;
 			ev.quorum.quorate = v->quorate;
 			sim_feed(n, &ev);

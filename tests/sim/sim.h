@@ -104,9 +104,10 @@ struct sim_node {
 	bool host, apart; /* host up; connection to corosync lost */
 	bool seen_all;    /* two_node with wait_for_all: the peer was seen since the host is up */
 	bool dying, lost_due, batch_due;
-	size_t crash_after;          /* actions to go; 0 = lives */
-	tdm_ms frozen_until;         /* the process stands still */
-	tdm_ms held_until;           /* its corosync delivers nothing */
+	size_t crash_after;  /* actions to go; 0 = lives */
+	tdm_ms frozen_until; /* the process stands still */
+	tdm_ms held_until;   /* its corosync delivers nothing */
+	tdm_ms busy_since;
 	tdm_ms busy_until;           /* in a write to disk; 0 = not */
 	tdm_ms disk_ms;              /* how long one takes */
 	tdm_ms ticked, behind_since; /* last tick; since when its inbox was not empty */

@@ -134,8 +134,12 @@ static void go_on(struct sim_node *n)
 
 		if (a->kind == TDM_ACTION_SAVE && n->disk_ms && !n->busy_until) {
 			n->busy_until = n->sim->now + n->disk_ms;
+			n->busy_since = n->sim->now;
 			return;
 		}
+		/* what follows goes out that much later */
+		if (n->busy_until && n->sim->now - n->busy_since > n->sim->lag_max)
+			n->sim->lag_max = n->sim->now - n->busy_since;
 		n->busy_until = 0;
 		n->action++;
 		execute(n, a);
