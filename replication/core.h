@@ -91,6 +91,7 @@ struct tdm_cluster {
 	bool connected;    /* in a view */
 	bool ring_pending; /* the view belongs to a ring that is not announced yet */
 	bool ring_lost;    /* somebody may have been lost since the last verdict "quorate" */
+	bool ring_missed;  /* we passed through a ring that we were not known to be quorate in */
 	struct tdm_ring ring;
 	uint64_t members_hash;
 	struct tdm_event_quorum verdicts[TDM_VERDICTS_KEPT];

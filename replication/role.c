@@ -164,16 +164,23 @@ static void role_follow(
 void tdm_role_settle(struct tdm_cluster *c)
 {
 	enum tdm_verdict verdict = tdm_view_verdict(c);
+	bool anew = false;
 
 	if (verdict == TDM_VERDICT_YES)
 		c->ring_lost = false;
+	/* Somebody may have owned meanwhile, and be out of sight again before it could say so: what
+	 * is ours begins with a new epoch, and no login of the old one is answered. */
+	if (verdict == TDM_VERDICT_YES && !tdm_role_undecided(c)) {
+		anew = c->ring_missed && !all_here(c);
+		c->ring_missed = false;
+	}
 	/* while cut off, others may make sessions that we will never hear of */
 	if (verdict == TDM_VERDICT_NO)
 		tdm_role_doubt(c, TDM_DOUBT_MS);
 	else if (c->connected && all_here(c) && !tdm_role_undecided(c) && !anybody_owes(c))
 		c->doubt_until = 0;
 	for (size_t i = 0; i < c->members_len; i++)
-		if (c->members[i].mine && !may_keep(c, &c->members[i], verdict)) {
+		if (c->members[i].mine && (anew || !may_keep(c, &c->members[i], verdict))) {
 			lose(c, &c->members[i]);
 			role_follow(c, &c->members[i], verdict, false);
 		}

@@ -111,7 +111,7 @@ static void disconnect(struct tdm_cluster *c)
 	}
 	for (size_t i = 0; i < TDM_VERDICTS_KEPT; i++)
 		c->verdicts[i] = (struct tdm_event_quorum){ 0 };
-	c->connected = c->ring_pending = c->ring_lost = c->deaf = false;
+	c->connected = c->ring_pending = c->ring_lost = c->ring_missed = c->deaf = false;
 	c->ring = (struct tdm_ring){ 0 };
 	c->round = TDM_ROUND_NONE;
 }
@@ -170,8 +170,10 @@ void tdm_view_ring(struct tdm_cluster *c, struct tdm_ring ring)
 	if (!c->ring_pending && c->config.two_node)
 		tdm_role_doubt(c, TDM_DOUBT_MS); /* its daemon may start out of sight */
 	/* In a ring that we were not known to be quorate in, others may have been, elsewhere. */
-	if (c->ring.seq && verdict_on(c, c->ring) != TDM_VERDICT_YES)
+	if (c->ring.seq && verdict_on(c, c->ring) != TDM_VERDICT_YES) {
 		tdm_role_doubt(c, TDM_DOUBT_MS);
+		c->ring_missed = true;
+	}
 	c->ring_pending = false;
 	c->ring = ring;
 	if (c->round != TDM_ROUND_NONE)
