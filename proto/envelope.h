@@ -122,10 +122,14 @@ struct tdm_message {
 			bool cold;
 			struct tdm_round_tag tag;
 		} synced;
-		struct tdm_peer_ref demote;
+		struct {
+			struct tdm_peer_ref who;
+			struct tdm_round_tag tag;
+		} demote;
 		struct {
 			tdm_member_id member;
-			tdm_node_id to; /* handover only */
+			tdm_node_id to;           /* handover only */
+			struct tdm_round_tag tag; /* not with handover */
 			struct tdm_epoch epoch;
 		} owner;
 	};

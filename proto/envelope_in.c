@@ -135,10 +135,14 @@ static enum tdm_err body_in(
 		return TDM_OK;
 	case TANDEM__REPLICATION__ENVELOPE__BODY_DEMOTE:
 		msg->kind = TDM_MESSAGE_DEMOTE;
-		msg->demote = (struct tdm_peer_ref){ pb->demote->node, pb->demote->boot };
+		msg->demote.who = (struct tdm_peer_ref){ pb->demote->node, pb->demote->boot };
+		tag_in(pb->demote->ring_rep, pb->demote->ring_seq, pb->demote->members_hash,
+			&msg->demote.tag);
 		return TDM_OK;
 	case TANDEM__REPLICATION__ENVELOPE__BODY_OWNER:
 		msg->kind = TDM_MESSAGE_OWNER;
+		tag_in(pb->owner->ring_rep, pb->owner->ring_seq, pb->owner->members_hash,
+			&msg->owner.tag);
 		return owner_in(
 			pb->owner->member, 0, pb->owner->epoch_counter, pb->owner->epoch_node, msg);
 	case TANDEM__REPLICATION__ENVELOPE__BODY_HANDOVER:

@@ -179,8 +179,9 @@ static enum tdm_err demote_out(
 {
 	BODY(Tandem__Replication__Demote, tandem__replication__demote__init);
 	pb->demote = b;
-	b->node = msg->demote.node;
-	b->boot = msg->demote.boot;
+	b->node = msg->demote.who.node;
+	b->boot = msg->demote.who.boot;
+	tag_out(&msg->demote.tag, &b->ring_rep, &b->ring_seq, &b->members_hash);
 	return TDM_OK;
 }
 
@@ -192,6 +193,7 @@ static enum tdm_err owner_out(
 	b->member = msg->owner.member;
 	b->epoch_counter = msg->owner.epoch.counter;
 	b->epoch_node = msg->owner.epoch.node;
+	tag_out(&msg->owner.tag, &b->ring_rep, &b->ring_seq, &b->members_hash);
 	return TDM_OK;
 }
 

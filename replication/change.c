@@ -68,6 +68,16 @@ static void after(struct tdm_cluster *c, const struct tdm_merged *merged)
 		m->rivals = true;
 }
 
+/* A session that another owner made counts against its user's limit. */
+static void note_surplus(struct tdm_cluster *c, const struct tdm_merged *merged)
+{
+	struct tdm_member *m = tdm_core_member(c, merged->entry->member);
+
+	if (m && m->mine && merged->changed && tdm_state_is_live(merged->entry->state) &&
+		!tdm_state_is_live(merged->before))
+		m->surplus = true;
+}
+
 void tdm_change_merge(
 	struct tdm_cluster *c, const struct tdm_change *change, struct tdm_blob policy)
 {
@@ -88,6 +98,7 @@ void tdm_change_merge(
 	if (!err)
 		err = tdm_table_merge(&c->table, &in, &merged);
 	if (!err) {
+		note_surplus(c, &merged);
 		after(c, &merged);
 		return;
 	}

@@ -40,6 +40,7 @@ struct tdm_cluster_config {
 	tdm_ms commit_timeout_ms;   /* a standby silent for longer is demoted (2000) */
 	tdm_ms connect_timeout_ms;  /* a session that never connects ends (120 000) */
 	tdm_ms tombstone_keep_ms;   /* 7 days */
+	bool two_node; /* no third vote: both halves of a cut pair are quorate and make sessions */
 	size_t sessions_max;
 	tdm_mac_fn *mac;
 	void *mac_ctx;

@@ -33,9 +33,11 @@ struct tdm_peer {
 	tdm_boot_id boot;  /* 0 = not heard of since it came */
 	uint64_t last_seq; /* of its last message, 0 = none since it came */
 	uint64_t acked;    /* it has all our updates up to this one */
-	uint64_t ack_due;  /* its last update, to be acknowledged; 0 = nothing new */
-	bool demoting;     /* our demotion of it is on its way */
-	bool hello_here;   /* its hello of this round came */
+	uint64_t
+		covers; /* once it has this update, it has all before it; 0 = nothing to wait for */
+	uint64_t ack_due; /* its last update, to be acknowledged; 0 = nothing new */
+	bool demoting;    /* our demotion of it is on its way */
+	bool hello_here;  /* its hello of this round came */
 	struct tdm_hello hello;
 	uint64_t stream, chunks; /* of its bulk transfer: last seen, chunks in a row; see bulk.c */
 	bool stream_ok;
@@ -58,6 +60,7 @@ struct tdm_member {
 	const char *why; /* of the next change of role */
 	struct tdm_pool pool;
 	bool rivals;    /* two sessions with one address were seen while we could not act */
+	bool surplus;   /* a user may have more sessions than allowed: some came from elsewhere */
 	uint64_t fence; /* update that everybody has to acknowledge, 0 = none under way */
 };
 
@@ -89,10 +92,10 @@ struct tdm_cluster {
 	bool connected;    /* in a view */
 	bool ring_pending; /* the view belongs to a ring that is not announced yet */
 	bool ring_lost;    /* somebody may have been lost since the last verdict "quorate" */
+	bool ring_missed;  /* we passed through a ring that we were not known to be quorate in */
 	struct tdm_ring ring;
 	uint64_t members_hash;
 	struct tdm_event_quorum verdicts[TDM_VERDICTS_KEPT];
-	size_t verdicts_next;
 
 	/* synchronisation */
 	enum tdm_round_state round;
@@ -156,8 +159,9 @@ void tdm_role_stage(struct tdm_cluster *c);
 /* Bring roles in line: let go, pause, go on, take. */
 void tdm_role_settle(struct tdm_cluster *c);
 /* An ownership that a message told of. */
-void tdm_role_heard(
-	struct tdm_cluster *c, tdm_node_id node, tdm_member_id member, struct tdm_epoch epoch);
+void tdm_role_heard(struct tdm_cluster *c, tdm_node_id node, const struct tdm_message *msg);
+/* Is somebody in the view whose place is not decided yet? */
+bool tdm_role_undecided(const struct tdm_cluster *c);
 /* May this node say that a token is unknown? */
 bool tdm_role_sure(const struct tdm_cluster *c);
 /* Somebody out of sight may know more tokens: no "unknown" for so long. */
@@ -168,6 +172,10 @@ void tdm_role_seen(struct tdm_cluster *c, struct tdm_epoch epoch);
 void tdm_role_save(struct tdm_cluster *c);
 
 /* --- sync.c: rounds of hellos, who is synced --- */
+/* The view as messages name it. One that was sent in an earlier view and found its place in a later
+ * one (its sender was cut off, or stood still) speaks of what is over. */
+struct tdm_round_tag tdm_sync_tag(const struct tdm_cluster *c);
+bool tdm_sync_is_current(const struct tdm_cluster *c, struct tdm_round_tag tag);
 void tdm_sync_start(struct tdm_cluster *c);
 /* Nothing to decide, but a transfer may have lost its sender: ask again. */
 void tdm_sync_again(struct tdm_cluster *c);
@@ -175,7 +183,7 @@ void tdm_sync_settle(struct tdm_cluster *c);
 void tdm_sync_tick(struct tdm_cluster *c);
 void tdm_sync_hello(struct tdm_cluster *c, struct tdm_peer *from, const struct tdm_hello *hello);
 void tdm_sync_synced(struct tdm_cluster *c, struct tdm_peer *from, const struct tdm_message *msg);
-void tdm_sync_demote(struct tdm_cluster *c, struct tdm_peer *from, struct tdm_peer_ref who);
+void tdm_sync_demote(struct tdm_cluster *c, struct tdm_peer *from, const struct tdm_message *msg);
 /* Ask for a demotion: of a silent node, or of ourselves when we missed something. */
 void tdm_sync_ask_demote(struct tdm_cluster *c, struct tdm_peer *who);
 
@@ -225,6 +233,8 @@ void tdm_change_unprotected(struct tdm_cluster *c, struct tdm_entry *entry, bool
 enum tdm_err tdm_session_served(const struct tdm_cluster *c, const struct tdm_member *m);
 void tdm_session_login(struct tdm_cluster *c, const struct tdm_event_login *login);
 void tdm_session_delivered(struct tdm_cluster *c, struct tdm_entry *entry);
+/* The limit of simultaneous logins for sessions that came from elsewhere: the oldest go. */
+void tdm_session_settle_limits(struct tdm_cluster *c, struct tdm_member *m);
 void tdm_session_resume(struct tdm_cluster *c, const struct tdm_event_resume *resume);
 void tdm_session_tunnel_down(struct tdm_cluster *c, const struct tdm_event_tunnel *tunnel);
 void tdm_session_logout(struct tdm_cluster *c, const struct tdm_event_logout *logout);
@@ -241,5 +251,9 @@ void tdm_wait_settle(struct tdm_cluster *c);
 void tdm_wait_tick(struct tdm_cluster *c);
 /* Our messages before seq were lost on the way: send again what somebody waits for. */
 void tdm_wait_again(struct tdm_cluster *c, uint64_t seq);
+/* A node has become synced: what is not answered yet waits for it as well. */
+void tdm_wait_joined(struct tdm_cluster *c, struct tdm_peer *p);
+/* A node has acknowledged up to p->acked. */
+void tdm_wait_acked(struct tdm_cluster *c, struct tdm_peer *p);
 /* Addresses of ended sessions: send or take in the fence that frees them. */
 void tdm_wait_fences(struct tdm_cluster *c);

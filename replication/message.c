@@ -100,8 +100,7 @@ static void on_ack(struct tdm_cluster *c, struct tdm_peer *from, const struct td
 			a->seq <= from->acked)
 			continue;
 		from->acked = a->seq;
-		if (from->synced)
-			tdm_commits_acked(&c->commits, (size_t)(from - c->peers), a->seq);
+		tdm_wait_acked(c, from);
 	}
 }
 
@@ -130,10 +129,10 @@ static void dispatch(struct tdm_cluster *c, struct tdm_peer *from, const struct 
 		tdm_sync_synced(c, from, msg);
 		break;
 	case TDM_MESSAGE_DEMOTE:
-		tdm_sync_demote(c, from, msg->demote);
+		tdm_sync_demote(c, from, msg);
 		break;
 	case TDM_MESSAGE_OWNER:
-		tdm_role_heard(c, from->id, msg->owner.member, msg->owner.epoch);
+		tdm_role_heard(c, from->id, msg);
 		break;
 	case TDM_MESSAGE_HANDOVER:
 	case TDM_MESSAGE_NONE:

@@ -16,9 +16,15 @@ static bool is_of(const struct tdm_member *m, tdm_node_id id)
 
 /* Who has to acknowledge: a login needs the member's synced standbys, a revocation has to be known
  * to every synced node. */
-static uint32_t waiting_for(struct tdm_cluster *c, const struct tdm_commit *commit)
+static bool needed(struct tdm_cluster *c, const struct tdm_commit *commit, const struct tdm_peer *p)
 {
 	const struct tdm_member *m = tdm_core_member(c, commit->member);
+
+	return commit->kind == TDM_COMMIT_LOGOUT || (m && is_of(m, p->id));
+}
+
+static uint32_t waiting_for(struct tdm_cluster *c, const struct tdm_commit *commit)
+{
 	uint32_t mask = 0;
 
 	for (size_t i = 0; i < c->peers_len; i++) {
@@ -26,10 +32,51 @@ static uint32_t waiting_for(struct tdm_cluster *c, const struct tdm_commit *comm
 
 		if (i == c->self || !p->present || !p->synced)
 			continue;
-		if (commit->kind == TDM_COMMIT_LOGOUT || (m && is_of(m, p->id)))
+		if (needed(c, commit, p))
 			mask |= (uint32_t)1 << i;
 	}
 	return mask;
+}
+
+/* It has the bulk, and what was ordered before it said so; but it may not have seen all of that
+ * yet, and if it is cut off now it never will. Only acknowledgements count. */
+void tdm_wait_joined(struct tdm_cluster *c, struct tdm_peer *p)
+{
+	bool fence = c->unprotected > 0;
+
+	if (p == tdm_core_self(c))
+		return;
+	for (struct tdm_commit *commit = c->commits.first; commit; commit = commit->next)
+		if (commit->delivered && needed(c, commit, p)) {
+			commit->waiting |= (uint32_t)1 << (p - c->peers);
+			commit->deadline = c->now + c->config.commit_timeout_ms;
+			fence = true;
+		}
+	/* what was ordered before it came it got with the bulk and will not acknowledge itself */
+	p->covers = fence ? tdm_message_update(c, NULL) : 0;
+}
+
+/* A node has all sessions up to this point: none of its members is held by us alone any more. */
+static void covered_by(struct tdm_cluster *c, const struct tdm_peer *p)
+{
+	for (size_t i = 0; i < c->table.slots_len && c->unprotected; i++) {
+		struct tdm_entry *e = c->table.slots[i];
+		const struct tdm_member *m = e ? tdm_core_member(c, e->member) : NULL;
+
+		if (e && e->unprotected && m && is_of(m, p->id))
+			tdm_change_unprotected(c, e, false);
+	}
+}
+
+void tdm_wait_acked(struct tdm_cluster *c, struct tdm_peer *p)
+{
+	if (!p->synced)
+		return;
+	tdm_commits_acked(&c->commits, (size_t)(p - c->peers), p->acked);
+	if (!p->covers || p->acked < p->covers)
+		return;
+	p->covers = 0;
+	covered_by(c, p);
 }
 
 void tdm_wait_delivered(struct tdm_cluster *c, uint64_t seq)
@@ -124,7 +171,9 @@ static enum tdm_err verdict_of(
 		if (!c->peers[c->self].synced)
 			return TDM_ERR_NOT_SYNCED;
 	}
-	if (commit->delivered && !commit->waiting && verdict == TDM_VERDICT_YES)
+	/* who came just now may own with a higher epoch, or be synced and have to know */
+	if (commit->delivered && !commit->waiting && verdict == TDM_VERDICT_YES &&
+		!tdm_role_undecided(c))
 		return TDM_OK;
 	return TDM_ERR_AGAIN;
 }

@@ -110,6 +110,7 @@ static enum tdm_err make_core(
 		memcpy(cc.nodes[i].name, info->nodes[i].name, sizeof(cc.nodes[i].name));
 	}
 	cc.nodes_len = info->nodes_len;
+	cc.two_node = info->two_node;
 	for (size_t i = 0; i < config->members_len; i++) {
 		enum tdm_err err = member_config(&config->members[i], info, &cc.members[i], diag);
 

@@ -167,15 +167,19 @@ Test(envelope, carries_everything_else)
 	cr_assert(out.synced.cold && out.synced.tag.ring.rep == 2);
 
 	in = head(TDM_MESSAGE_DEMOTE);
-	in.demote = (struct tdm_peer_ref){ 3, 77 };
+	in.demote.who = (struct tdm_peer_ref){ 3, 77 };
+	in.demote.tag = (struct tdm_round_tag){ { 2, 8 }, 1 };
 	out = there_and_back(&in);
-	cr_assert(out.demote.node == 3 && out.demote.boot == 77);
+	cr_assert(out.demote.who.node == 3 && out.demote.who.boot == 77);
+	cr_assert(out.demote.tag.ring.seq == 8 && out.demote.tag.members_hash == 1);
 
 	in = head(TDM_MESSAGE_OWNER);
 	in.owner.member = 2;
 	in.owner.epoch = (struct tdm_epoch){ 12, 2 };
+	in.owner.tag = (struct tdm_round_tag){ { 2, 8 }, 1 };
 	out = there_and_back(&in);
 	cr_assert(out.owner.member == 2 && out.owner.epoch.counter == 12);
+	cr_assert(out.owner.tag.ring.seq == 8 && out.owner.tag.members_hash == 1);
 
 	in = head(TDM_MESSAGE_HANDOVER);
 	in.owner.member = 2;
