@@ -154,7 +154,7 @@ void bench_pair(uint32_t sessions)
 {
 	lab_init(&lab, 2, TDM_MEM_QUORUM_ALWAYS);
 	lab.sessions_max = 2 * (size_t)sessions;
-	if (tdm_prefix_parse("10.0.0.0/12", &lab.pool))
+	if (tdm_prefix_parse("10.0.0.0/15", &lab.pool))
 		bench_fail("the pool");
 	lab_start(&lab, 1);
 	lab_pump(&lab);
