@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "tests/bench/bench.h"
 
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "proto/ip.h"
 
@@ -32,6 +34,23 @@ _Noreturn void bench_fail(const char *what)
 {
 	fprintf(stderr, "bench: %s failed\n", what);
 	exit(1);
+}
+
+struct bench_memory bench_memory(void)
+{
+	struct mallinfo2 info;
+	struct bench_memory m;
+	FILE *file = fopen("/proc/self/statm", "r");
+	unsigned long total = 0, resident = 0;
+
+	malloc_trim(0);
+	info = mallinfo2();
+	m.heap = (double)(info.uordblks + info.hblkhd);
+	if (!file || fscanf(file, "%lu %lu", &total, &resident) != 2)
+		bench_fail("reading /proc/self/statm");
+	fclose(file);
+	m.resident = (double)resident * (double)sysconf(_SC_PAGESIZE);
+	return m;
 }
 
 void bench_open(void)

@@ -10,6 +10,12 @@ double bench_cpu(void); /* seconds that this thread ran: others on the machine d
 /* Say what failed, and end. */
 _Noreturn void bench_fail(const char *what);
 
+/* What this process has of memory. */
+struct bench_memory {
+	double heap, resident; /* bytes */
+};
+struct bench_memory bench_memory(void);
+
 enum bench_goal {
 	BENCH_AT_LEAST, /* the value */
 	BENCH_AT_MOST,
@@ -33,7 +39,10 @@ void bench_close(void);
 
 /* --- sessions --- */
 
-enum { BENCH_POLICIES = 3 };
+enum {
+	BENCH_POLICIES = 3,
+	BENCH_SESSION_BYTES = 700, /* the goal, with all indexes */
+};
 
 /* Policies with routes, name servers and a banner. */
 const struct tdm_policy *bench_policy(size_t i);

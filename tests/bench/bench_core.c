@@ -198,14 +198,21 @@ static void bench_lookups(const struct tdm_table *many)
 int main(void)
 {
 	struct tdm_table table;
+	struct bench_memory before, after;
 
 	bench_open();
-	bench_pair(SESSIONS);
 	encode_policies();
+	before = bench_memory();
 	fill(&table, SESSIONS);
+	after = bench_memory();
+	/* on a fresh heap, with two tunnels each */
+	bench_report((struct bench_result){ "table_resident_per_session", "B",
+		(after.resident - before.resident) / SESSIONS, 0, BENCH_AT_MOST,
+		BENCH_SESSION_BYTES });
 	bench_merge(&table);
 	bench_lookups(&table);
 	tdm_table_deinit(&table);
+	bench_pair(SESSIONS);
 	bench_close();
 	return 0;
 }

@@ -4,5 +4,5 @@
 
 #include <stdint.h>
 
-/* Two nodes in this process: memory, whole tables, takeover, resumes. First, on a fresh heap. */
+/* Two nodes in this process: memory, whole tables, takeover, resumes. */
 void bench_pair(uint32_t sessions);

@@ -1,10 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Two nodes over the network in memory. One thread does the work of both. */
-#include <malloc.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "tests/bench/bench.h"
 #include "tests/bench/bench_core.h"
@@ -92,46 +88,22 @@ static double resume_all(tdm_node_id at, uint32_t sessions)
 	return bench_cpu() - start;
 }
 
-/* --- memory --- */
-
-struct memory {
-	double heap, resident; /* bytes */
-};
-
-static struct memory memory(void)
-{
-	struct mallinfo2 info;
-	struct memory m;
-	FILE *file = fopen("/proc/self/statm", "r");
-	unsigned long total = 0, resident = 0;
-
-	malloc_trim(0);
-	info = mallinfo2();
-	m.heap = (double)(info.uordblks + info.hblkhd);
-	if (!file || fscanf(file, "%lu %lu", &total, &resident) != 2)
-		bench_fail("reading /proc/self/statm");
-	fclose(file);
-	m.resident = (double)resident * (double)sysconf(_SC_PAGESIZE);
-	return m;
-}
+/* --- what is measured --- */
 
 static void bench_bulk(uint32_t sessions)
 {
-	enum { BYTES_GOAL = 700 };
-	struct memory before = memory(), after;
+	struct bench_memory before = bench_memory(), after;
 	double start = bench_cpu(), spent;
 
 	lab_start(&lab, 2);
 	lab_pump(&lab);
 	spent = bench_cpu() - start;
-	after = memory();
+	after = bench_memory();
 	check();
 	if (!lab_synced(&lab, 2) || !lab_equal(&lab, 1, 2) || lab_live(&lab, 2) != sessions)
 		bench_fail("bulk transfer");
 	bench_report((struct bench_result){ "standby_heap_per_session", "B",
-		(after.heap - before.heap) / sessions, 0, BENCH_AT_MOST, BYTES_GOAL });
-	bench_report((struct bench_result){ "standby_resident_per_session", "B",
-		(after.resident - before.resident) / sessions, 0, BENCH_AT_MOST, BYTES_GOAL });
+		(after.heap - before.heap) / sessions, 0, BENCH_AT_MOST, BENCH_SESSION_BYTES });
 	bench_report((struct bench_result){
 		"bulk_both_nodes", "1/s", sessions / spent, 0, BENCH_AT_LEAST, sessions / 3.0 });
 }
