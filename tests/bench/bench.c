@@ -153,8 +153,8 @@ void bench_texts(uint32_t n, struct bench_texts *out)
 {
 	uint64_t v = bench_id(n);
 
-	snprintf(out->user, sizeof(out->user), "firstname.lastname%05u", n);
-	snprintf(out->hostname, sizeof(out->hostname), "laptop-%05u.corp.example.com", n);
+	snprintf(out->user, sizeof(out->user), "first.lastname%05u", n);
+	snprintf(out->hostname, sizeof(out->hostname), "laptop-%05u", n);
 	out->agent = "AnyConnect Linux_64 4.7.00136";
 	out->device = "linux-64";
 	out->tunnel_group = "employees";
