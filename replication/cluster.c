@@ -132,7 +132,8 @@ void tdm_core_settle(struct tdm_cluster *c)
 	tdm_role_settle(c);
 	tdm_sync_settle(c);
 	tdm_bulk_settle(c);
-	tdm_wait_settle(c);
+	if (!c->no_answers)
+		tdm_wait_settle(c);
 	tdm_wait_fences(c);
 }
 
@@ -164,6 +165,7 @@ static void handle(struct tdm_cluster *c, const struct tdm_event *event)
 		break;
 	case TDM_EVENT_LOGIN:
 		tdm_session_login(c, &event->login);
+		c->no_answers = true;
 		break;
 	case TDM_EVENT_RESUME:
 		tdm_session_resume(c, &event->resume);
@@ -194,6 +196,7 @@ void tdm_cluster_step(struct tdm_cluster *c, const struct tdm_event *event, tdm_
 	notice_gap(c, now);
 	c->now = now > c->now ? now : c->now;
 	c->wall = event->wall;
+	c->no_answers = false;
 	handle(c, event);
 	tdm_core_settle(c);
 	c->actions = NULL;

@@ -87,6 +87,7 @@ struct tdm_cluster {
 	tdm_ms now;
 	tdm_wall wall;
 	struct tdm_actions *actions;
+	bool no_answers; /* nothing that waits can be answered now: it need not be looked at */
 
 	/* ring and quorum */
 	bool connected;    /* in a view */
@@ -246,7 +247,8 @@ void tdm_expire_clocks(
 	const struct tdm_cluster *c, const struct tdm_entry *entry, struct tdm_record *rec);
 
 /* --- wait.c: commits of this node --- */
-void tdm_wait_delivered(struct tdm_cluster *c, uint64_t seq);
+/* Our update has its place. True when somebody's acknowledgement is waited for. */
+bool tdm_wait_delivered(struct tdm_cluster *c, uint64_t seq);
 void tdm_wait_settle(struct tdm_cluster *c);
 void tdm_wait_tick(struct tdm_cluster *c);
 /* Our messages before seq were lost on the way: send again what somebody waits for. */

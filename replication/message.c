@@ -82,7 +82,7 @@ static void on_update(struct tdm_cluster *c, struct tdm_peer *from, const struct
 {
 	/* our own changes were made when they were sent: what counts is their place in the order */
 	if (from == tdm_core_self(c)) {
-		tdm_wait_delivered(c, msg->seq);
+		c->no_answers = tdm_wait_delivered(c, msg->seq);
 		return;
 	}
 	for (size_t i = 0; i < msg->update.changes_len; i++)
