@@ -120,6 +120,7 @@ void tdm_cluster_free(struct tdm_cluster *c)
 	for (size_t i = 0; i < TDM_MEMBERS_MAX; i++)
 		tdm_pool_deinit(&c->members[i].pool);
 	tdm_commits_deinit(&c->commits);
+	free(c->verify.sent);
 	tdm_table_deinit(&c->table);
 	free(c->arena.base);
 	free(c->in_arena.base);
@@ -131,6 +132,7 @@ void tdm_core_settle(struct tdm_cluster *c)
 {
 	tdm_role_settle(c);
 	tdm_sync_settle(c);
+	tdm_verify_settle(c);
 	tdm_bulk_settle(c);
 	tdm_wait_settle(c);
 	tdm_wait_fences(c);
@@ -142,6 +144,7 @@ static void handle(struct tdm_cluster *c, const struct tdm_event *event)
 	case TDM_EVENT_TICK:
 		tdm_wait_tick(c);
 		tdm_sync_tick(c);
+		tdm_verify_tick(c);
 		tdm_expire_tick(c);
 		break;
 	case TDM_EVENT_VIEW:

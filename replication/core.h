@@ -15,6 +15,7 @@
 #include "replication/place.h"
 #include "replication/pool.h"
 #include "replication/table.h"
+#include "replication/verify.h"
 
 /* What this node knows of another one, or of itself. Flags with a star are changed at ordered
  * points only, so that all nodes of a ring agree on them. */
@@ -44,6 +45,12 @@ struct tdm_peer {
 	bool config_told;
 	uint32_t unprotected;
 	uint64_t ignored_total;
+
+	bool verify_due;        /* its sums are awaited */
+	bool verified;          /* its table was found equal to ours, */
+	tdm_ms verified_at;     /* then; for this node: all were equal to ours */
+	unsigned verify_differ; /* shards that differed in the last round */
+	uint64_t records;       /* size of its table, as it last said */
 };
 
 struct tdm_member {
@@ -116,7 +123,11 @@ struct tdm_cluster {
 		uint64_t request_seq;
 		size_t slot;
 		unsigned in_flight;
+		bool some; /* not all records, but those of these shards */
+		struct tdm_shard_set shards;
 	} bulk;
+
+	struct tdm_verify verify;
 
 	/* sending */
 	uint64_t seq;
@@ -181,10 +192,30 @@ void tdm_sync_ask_demote(struct tdm_cluster *c, struct tdm_peer *who);
 /* --- bulk.c: whole tables --- */
 void tdm_bulk_start(struct tdm_cluster *c, tdm_node_id request_node, uint64_t request_seq);
 void tdm_bulk_cancel(struct tdm_cluster *c);
+/* Who sends its table to those who are not synced: an owner, else the lowest id; NULL = nobody. */
+struct tdm_peer *tdm_bulk_senior(struct tdm_cluster *c);
 void tdm_bulk_settle(struct tdm_cluster *c);
 void tdm_bulk_request(struct tdm_cluster *c, struct tdm_peer *from, const struct tdm_message *msg);
 void tdm_bulk_chunk(struct tdm_cluster *c, struct tdm_peer *from, const struct tdm_message *msg);
 void tdm_bulk_end(struct tdm_cluster *c, struct tdm_peer *from, const struct tdm_message *msg);
+
+/* --- verify.c: are all tables the same? --- */
+/* A change of ours added so much to its shard's sum, and is about to be sent; was sent with that
+ * number; is delivered with all before it. */
+void tdm_verify_changed(struct tdm_cluster *c, tdm_session_id id, uint64_t by);
+void tdm_verify_sent(struct tdm_cluster *c, tdm_session_id id, uint64_t seq);
+void tdm_verify_delivered(struct tdm_cluster *c, uint64_t seq);
+void tdm_verify_message(
+	struct tdm_cluster *c, struct tdm_peer *from, const struct tdm_message *msg);
+void tdm_verify_bulk_end(struct tdm_cluster *c, const struct tdm_message *msg);
+/* A node with the whole table asks this before it says so; true = go on. */
+bool tdm_verify_joined(struct tdm_cluster *c);
+/* Compare as soon as possible; returns the number of the request. */
+uint64_t tdm_verify_demand(struct tdm_cluster *c);
+/* The view or our place in it changed: comparisons under way are over. */
+void tdm_verify_reset(struct tdm_cluster *c);
+void tdm_verify_settle(struct tdm_cluster *c);
+void tdm_verify_tick(struct tdm_cluster *c);
 
 /* --- message.c: in and out --- */
 void tdm_message_receive(struct tdm_cluster *c, const struct tdm_event_message *event);

@@ -13,6 +13,7 @@ struct tdm_shared {
 	uint32_t len;
 	struct tdm_entry *sessions; /* user names: that user's sessions */
 	struct tdm_policy *policy;  /* policies: the decoded value, owned */
+	uint64_t digest;            /* policies: of the bytes */
 	uint8_t bytes[];            /* with a NUL behind */
 };
 

@@ -21,6 +21,7 @@ void tdm_sync_again(struct tdm_cluster *c)
 	tdm_bulk_cancel(c);
 	c->asked = c->await_done = c->synced_sent = c->cold_sent = false;
 	c->await = 0;
+	tdm_verify_reset(c);
 }
 
 void tdm_sync_start(struct tdm_cluster *c)
@@ -338,7 +339,7 @@ static void settle_unsynced(struct tdm_cluster *c)
 		c->ask_seq = tdm_message_cast(c, &msg);
 		return;
 	}
-	if (!c->await_done || self->owes || c->synced_sent || c->deaf)
+	if (!c->await_done || self->owes || c->synced_sent || c->deaf || !tdm_verify_joined(c))
 		return;
 	msg.kind = TDM_MESSAGE_SYNCED;
 	msg.synced.cold = false;

@@ -6,6 +6,7 @@
 
 #include "proto/bytes.h"
 #include "proto/ip.h"
+#include "replication/digest.h"
 #include "replication/merge.h"
 
 enum { SLOTS_FIRST = 64 };
@@ -200,6 +201,37 @@ static void entry_fill(struct tdm_entry *e, const struct tdm_record *rec)
 	e->session_left_ms = rec->session_left_ms;
 }
 
+/* --- digests --- */
+
+static void digest_take(struct tdm_table *table, struct tdm_entry *e)
+{
+	table->digests[tdm_digest_shard(e->id)] -= e->digest;
+	e->digest = 0;
+}
+
+static void digest_add(struct tdm_table *table, struct tdm_entry *e)
+{
+	if (!tdm_state_is_live(e->state) && e->ended < table->digest_horizon)
+		return;
+	e->digest = tdm_digest_record(tdm_entry_wire(e), e->policy->digest);
+	table->digests[tdm_digest_shard(e->id)] += e->digest;
+}
+
+void tdm_table_horizon(struct tdm_table *table, tdm_wall horizon)
+{
+	if (horizon == table->digest_horizon)
+		return;
+	table->digest_horizon = horizon;
+	for (size_t i = 0; i < table->slots_len; i++) {
+		struct tdm_entry *e = table->slots[i];
+
+		if (!e || tdm_state_is_live(e->state))
+			continue;
+		digest_take(table, e);
+		digest_add(table, e);
+	}
+}
+
 /* What a change needs from the allocator, taken before anything is changed. */
 struct parts {
 	uint8_t *wire;
@@ -228,6 +260,7 @@ static enum tdm_err policy_read(struct tdm_shared *shared)
 		free(policy);
 	else
 		shared->policy = policy;
+	shared->digest = tdm_digest_bytes(shared->bytes, shared->len, 0);
 	return err;
 }
 
@@ -259,6 +292,7 @@ static struct tdm_entry *entry_set(struct tdm_table *table, struct tdm_entry *e,
 	e->policy = p->policy;
 	e->written = in->written;
 	e->dropped = in->dropped;
+	digest_add(table, e);
 	user_link(e);
 	tdm_map_add(&table->verifiers, &e->by_verifier,
 		tdm_map_hash_bytes(&table->verifiers, e->verifier, sizeof(e->verifier)));
@@ -270,6 +304,7 @@ static void entry_unset(struct tdm_table *table, struct tdm_entry *e)
 {
 	struct parts old = { e->wire, e->user, e->policy };
 
+	digest_take(table, e);
 	addr_unlink(table, e);
 	user_unlink(e);
 	tdm_map_drop(&table->verifiers, &e->by_verifier);

@@ -30,6 +30,8 @@ static void peer_left(struct tdm_cluster *c, struct tdm_peer *p)
 	p->boot = 0;
 	p->last_seq = p->acked = p->ack_due = p->stream = p->chunks = 0;
 	p->unprotected = 0;
+	p->verified = p->verify_due = false;
+	p->records = 0;
 	tdm_commits_forget(&c->commits, (size_t)(p - c->peers));
 }
 
@@ -109,6 +111,7 @@ static void disconnect(struct tdm_cluster *c)
 	for (size_t i = 0; i < TDM_VERDICTS_KEPT; i++)
 		c->verdicts[i] = (struct tdm_event_quorum){ 0 };
 	c->connected = c->ring_pending = c->ring_lost = c->deaf = false;
+	tdm_verify_reset(c);
 	c->ring = (struct tdm_ring){ 0 };
 	c->round = TDM_ROUND_NONE;
 }
