@@ -177,6 +177,9 @@ static void handle(struct tdm_cluster *c, const struct tdm_event *event)
 	case TDM_EVENT_LOGOUT:
 		tdm_session_logout(c, &event->logout);
 		break;
+	case TDM_EVENT_VERIFY:
+		c->verify.demand++;
+		break;
 	}
 }
 

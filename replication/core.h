@@ -210,8 +210,6 @@ void tdm_verify_message(
 void tdm_verify_bulk_end(struct tdm_cluster *c, const struct tdm_message *msg);
 /* A node with the whole table asks this before it says so; true = go on. */
 bool tdm_verify_joined(struct tdm_cluster *c);
-/* Compare as soon as possible; returns the number of the request. */
-uint64_t tdm_verify_demand(struct tdm_cluster *c);
 /* The view or our place in it changed: comparisons under way are over. */
 void tdm_verify_reset(struct tdm_cluster *c);
 void tdm_verify_settle(struct tdm_cluster *c);

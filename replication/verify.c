@@ -435,11 +435,6 @@ void tdm_verify_message(struct tdm_cluster *c, struct tdm_peer *from, const stru
 	}
 }
 
-uint64_t tdm_verify_demand(struct tdm_cluster *c)
-{
-	return ++c->verify.demand;
-}
-
 void tdm_verify_reset(struct tdm_cluster *c)
 {
 	struct tdm_verify *v = &c->verify;

@@ -11,19 +11,8 @@
  */
 #pragma once
 
-#include "proto/envelope.h"
+#include "replication/cluster.h"
 #include "replication/digest.h"
-
-enum tdm_verify_result {
-	TDM_VERIFY_NONE, /* there was no comparison yet */
-	TDM_VERIFY_EQUAL,
-	TDM_VERIFY_REPAIRED,  /* they differed, and are equal now */
-	TDM_VERIFY_DIFFERENT, /* they differ after several repairs */
-	TDM_VERIFY_NO_ANSWER, /* a node did not answer; the others are equal */
-	TDM_VERIFY_ALONE,     /* no other node holds the whole table */
-	TDM_VERIFY_RESULTS
-};
-const char *tdm_verify_result_name(enum tdm_verify_result result);
 
 /* A change of ours that has no place in the order of messages yet. */
 struct tdm_verify_change {

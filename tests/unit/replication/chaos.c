@@ -236,6 +236,8 @@ void chaos_check_healed(void)
 			chaos_fail("I7: tables differ after healing", n);
 		if (c->commits.len)
 			chaos_fail("a request was never answered", 0);
+		if (c->verify.differences_total)
+			chaos_fail("equal tables were found different", n);
 		check_addresses(c);
 	}
 	if (!owner) {

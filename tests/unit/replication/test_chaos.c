@@ -226,8 +226,10 @@ static void step(void)
 		trouble(n);
 		break;
 	case 1:
+		lab_feed(&chaos.lab, n, &(struct tdm_event){ .kind = TDM_EVENT_VERIFY });
+		break;
 	case 2:
-		lab_tick(&chaos.lab, (tdm_ms)draw(200));
+		lab_tick(&chaos.lab, (tdm_ms)draw(400));
 		break;
 	case 3:
 	case 4:
