@@ -340,10 +340,18 @@ static void join_answer(
 		digest->ask_seq != v->join_seq)
 		return;
 	tdm_digest_compare(v->join_own, digest->shards, &msg.digest.suspects);
+	if (v->join_again)
+		tdm_shard_set_keep(&msg.digest.suspects, &v->join_suspects);
 	if (!tdm_shard_set_count(&msg.digest.suspects)) {
 		v->join = TDM_JOIN_DONE;
 		from->verified = self->verified = true;
 		from->verified_at = self->verified_at = v->join_since;
+		return;
+	}
+	if (!v->join_again) {
+		v->join_again = true;
+		v->join_suspects = msg.digest.suspects;
+		v->join = TDM_JOIN_IDLE;
 		return;
 	}
 	tdm_actions_note(c->actions, true,
@@ -443,6 +451,7 @@ void tdm_verify_reset(struct tdm_cluster *c)
 	v->repair_seq = 0;
 	v->join = TDM_JOIN_IDLE;
 	v->join_tries = 0;
+	v->join_again = false;
 	if (!c->connected)
 		v->sent_len = 0;
 }

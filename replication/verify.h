@@ -63,5 +63,7 @@ struct tdm_verify {
 	uint64_t join_seq;
 	tdm_ms join_since;
 	unsigned join_tries;
+	bool join_again; /* a difference was found once: it has to be found again */
+	struct tdm_shard_set join_suspects;
 	uint64_t join_own[TDM_DIGEST_SHARDS];
 };
