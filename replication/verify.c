@@ -206,7 +206,8 @@ static void begin(struct tdm_cluster *c, struct tdm_peer *from, const struct tdm
 	v->suspects = msg->digest.suspects;
 	v->differ = (struct tdm_shard_set){ 0 };
 	for (size_t i = 0; i < c->peers_len; i++) {
-		c->peers[i].verify_due = others(c) >> i & 1;
+		/* ours too: the round ends at the same message for all */
+		c->peers[i].verify_due = i == c->self || (others(c) >> i & 1);
 		c->peers[i].verify_differ = 0;
 	}
 	sums(c, v->own);
@@ -224,6 +225,8 @@ static void take_answer(
 		!from->verify_due)
 		return;
 	from->verify_due = false;
+	if (from == tdm_core_self(c))
+		return;
 	tdm_digest_compare(v->own, digest->shards, &differ);
 	if (v->round)
 		tdm_shard_set_keep(&differ, &v->suspects);
@@ -336,8 +339,8 @@ static void join_answer(
 	struct tdm_peer *self = tdm_core_self(c);
 	struct tdm_message msg = { .kind = TDM_MESSAGE_DIGEST };
 
-	if (v->join != TDM_JOIN_ASKED || !v->join_here || digest->asker != self->id ||
-		digest->ask_seq != v->join_seq)
+	if (from == self || v->join != TDM_JOIN_ASKED || !v->join_here ||
+		digest->asker != self->id || digest->ask_seq != v->join_seq)
 		return;
 	tdm_digest_compare(v->join_own, digest->shards, &msg.digest.suspects);
 	if (v->join_again)
@@ -429,8 +432,6 @@ void tdm_verify_message(struct tdm_cluster *c, struct tdm_peer *from, const stru
 		on_ask(c, from, msg);
 		break;
 	case TDM_DIGEST_ANSWER:
-		if (from == tdm_core_self(c))
-			break;
 		join_answer(c, from, &msg->digest);
 		take_answer(c, from, &msg->digest);
 		break;
