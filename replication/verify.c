@@ -14,20 +14,6 @@ enum {
 	HORIZON_STEPS = 128, /* in the time a tombstone is kept */
 };
 
-const char *tdm_verify_result_name(enum tdm_verify_result result)
-{
-	static const char *const names[TDM_VERIFY_RESULTS] = {
-		[TDM_VERIFY_NONE] = "none",
-		[TDM_VERIFY_EQUAL] = "equal",
-		[TDM_VERIFY_REPAIRED] = "repaired",
-		[TDM_VERIFY_DIFFERENT] = "different",
-		[TDM_VERIFY_NO_ANSWER] = "no-answer",
-		[TDM_VERIFY_ALONE] = "alone",
-	};
-
-	return (unsigned)result < TDM_VERIFY_RESULTS ? names[result] : "none";
-}
-
 /* --- our sums as the others can know them --- */
 
 void tdm_verify_changed(struct tdm_cluster *c, tdm_session_id id, uint64_t by)

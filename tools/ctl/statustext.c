@@ -6,7 +6,7 @@
 #include "tools/ctl/status.h"
 #include "tools/ctl/table.h"
 
-enum { TEXT_MAX = 160 };
+enum { TEXT_MAX = 160, MS_PER_S = 1000 };
 
 static void print_head(FILE *out, const Tandem__Control__Status *status)
 {
@@ -35,7 +35,7 @@ static const char *node_state(const Tandem__Control__Node *node)
 
 static void print_nodes(FILE *out, const Tandem__Control__Status *status)
 {
-	static const char *const head[] = { "NODE", "ID", "STATE", "CONFIGURATION" };
+	static const char *const head[] = { "NODE", "ID", "STATE", "CONFIGURATION", "TABLES" };
 	struct tdm_table table;
 
 	if (!status->n_nodes)
@@ -51,6 +51,11 @@ static void print_nodes(FILE *out, const Tandem__Control__Status *status)
 			!node->present         ? "-"
 			: node->config_differs ? "DIFFERS"
 					       : "same");
+		if (node->present && node->verified_ago)
+			tdm_table_cell(&table, "equal %" PRIu64 " s ago",
+				(node->verified_ago - 1) / MS_PER_S);
+		else
+			tdm_table_cell(&table, "-");
 	}
 	fputc('\n', out);
 	tdm_table_print(&table, out);
