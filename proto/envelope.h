@@ -54,6 +54,8 @@ struct tdm_hello {
 	size_t owned_len;
 	uint64_t table_size;
 	uint64_t doubt_ms; /* for so long somebody out of sight may know more tokens */
+	uint64_t sections[TDM_CONFIG_SECTIONS]; /* fingerprints of the sender's configuration */
+	bool config_any; /* the sender may take over though its configuration differs */
 };
 
 struct tdm_change {

@@ -26,6 +26,10 @@ static enum tdm_err hello_in(const Tandem__Replication__Hello *pb, struct tdm_he
 	hello->synced = pb->synced;
 	hello->table_size = pb->table_size;
 	hello->doubt_ms = pb->doubt_ms;
+	hello->sections[0] = pb->config_members;
+	hello->sections[1] = pb->config_groups;
+	hello->sections[2] = pb->config_tunnel_groups;
+	hello->config_any = pb->config_any;
 	hello->peers_len = pb->n_synced_peers;
 	for (size_t i = 0; i < pb->n_synced_peers; i++)
 		hello->peers[i] = (struct tdm_peer_ref){ pb->synced_peers[i]->node,

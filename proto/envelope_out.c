@@ -47,6 +47,10 @@ static enum tdm_err hello_out(
 	b->synced = hello->synced;
 	b->table_size = hello->table_size;
 	b->doubt_ms = hello->doubt_ms;
+	b->config_members = hello->sections[0];
+	b->config_groups = hello->sections[1];
+	b->config_tunnel_groups = hello->sections[2];
+	b->config_any = hello->config_any;
 	if (!list_make(arena, hello->peers_len, sizeof(*peers), &items, &ptrs))
 		return TDM_ERR_TOO_LONG;
 	peers = items;

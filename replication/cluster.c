@@ -38,6 +38,9 @@ static enum tdm_err take_nodes(struct tdm_cluster *c)
 		p->configured = true;
 		memcpy(p->name, c->config.nodes[i].name, sizeof(p->name));
 		if (p->id == c->config.self) {
+			p->config = c->config.config_fingerprint;
+			p->config_any = c->config.allow_config_difference;
+			memcpy(p->sections, c->config.config_sections, sizeof(p->sections));
 			c->self = i;
 			found = true;
 		}

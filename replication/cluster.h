@@ -35,11 +35,13 @@ struct tdm_cluster_config {
 	struct tdm_cluster_member members[TDM_MEMBERS_MAX];
 	size_t members_len;
 	uint64_t config_fingerprint;
-	struct tdm_numbers numbers; /* as last saved */
-	uint64_t seed;              /* for hash tables */
-	tdm_ms commit_timeout_ms;   /* a standby silent for longer is demoted (2000) */
-	tdm_ms connect_timeout_ms;  /* a session that never connects ends (120 000) */
-	tdm_ms tombstone_keep_ms;   /* 7 days */
+	uint64_t config_sections[TDM_CONFIG_SECTIONS]; /* of its parts, to name what differs */
+	bool allow_config_difference;                  /* take over though it is not the owner's */
+	struct tdm_numbers numbers;                    /* as last saved */
+	uint64_t seed;                                 /* for hash tables */
+	tdm_ms commit_timeout_ms;  /* a standby silent for longer is demoted (2000) */
+	tdm_ms connect_timeout_ms; /* a session that never connects ends (120 000) */
+	tdm_ms tombstone_keep_ms;  /* 7 days */
 	size_t sessions_max;
 	tdm_mac_fn *mac;
 	void *mac_ctx;
@@ -81,7 +83,8 @@ struct tdm_node_status {
 	bool configured, present, synced, self;
 	tdm_boot_id boot;
 	bool config_differs;
-	uint64_t records;    /* in its table, ended sessions included, as it last said */
+	unsigned config_sections; /* that differ, one bit each */
+	uint64_t records;         /* in its table, ended sessions included, as it last said */
 	int64_t verified_ms; /* its table was found equal to ours so long ago (this node: all were);
 			      * -1 = never */
 	unsigned differ;     /* parts in which it differed at the last comparison */

@@ -43,6 +43,8 @@ struct tdm_peer {
 
 	uint64_t config;
 	bool config_told;
+	uint64_t sections[TDM_CONFIG_SECTIONS];
+	bool config_any;
 	uint32_t unprotected;
 	uint64_t ignored_total;
 
@@ -61,7 +63,10 @@ struct tdm_member {
 	tdm_ms gone_at;         /* when the owner before was gone */
 	bool mine;              /* we act, or did until the verdict on a new ring is out */
 	enum tdm_role role;
-	const char *why; /* of the next change of role */
+	const char *why;         /* of the next change of role */
+	tdm_node_id config_node; /* * whose configuration counts, 0 = not known */
+	uint64_t config_wanted;  /* * its fingerprint */
+	char config_why[192];
 	struct tdm_pool pool;
 	bool rivals;    /* two sessions with one address were seen while we could not act */
 	uint64_t fence; /* update that everybody has to acknowledge, 0 = none under way */
@@ -176,6 +181,16 @@ void tdm_role_doubt(struct tdm_cluster *c, uint64_t ms);
 void tdm_role_seen(struct tdm_cluster *c, struct tdm_epoch epoch);
 /* Save the numbers before they are used. */
 void tdm_role_save(struct tdm_cluster *c);
+
+/* --- settings.c: configurations that differ --- */
+enum { TDM_SETTINGS_TEXT = 48 };
+const char *tdm_settings_sections(unsigned mask, char out[TDM_SETTINGS_TEXT]);
+unsigned tdm_settings_differ(const struct tdm_cluster *c, const struct tdm_peer *p);
+void tdm_settings_hello(struct tdm_cluster *c, struct tdm_peer *p, const struct tdm_hello *hello);
+/* Whose configuration counts for a member; at ordered points. */
+void tdm_settings_stage(struct tdm_cluster *c, struct tdm_member *m);
+bool tdm_settings_fit(const struct tdm_member *m, const struct tdm_peer *p);
+const char *tdm_settings_why(struct tdm_cluster *c, struct tdm_member *m);
 
 /* --- sync.c: rounds of hellos, who is synced --- */
 void tdm_sync_start(struct tdm_cluster *c);

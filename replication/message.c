@@ -201,13 +201,8 @@ static void take_header(struct tdm_cluster *c, struct tdm_peer *p, const struct 
 	tdm_role_seen(c, msg->epoch);
 	p->unprotected = msg->unprotected;
 	p->config = msg->config;
-	if (p->config == c->config.config_fingerprint) {
-		p->config_told = false;
-	} else if (!p->config_told) {
-		p->config_told = true;
-		tdm_actions_note(
-			c->actions, true, "the configuration of node %u differs from ours", p->id);
-	}
+	if (msg->kind == TDM_MESSAGE_HELLO)
+		tdm_settings_hello(c, p, &msg->hello);
 }
 
 static void refuse(struct tdm_cluster *c, const struct tdm_event_message *ev, enum tdm_err err)

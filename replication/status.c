@@ -15,7 +15,9 @@ static void node_status(const struct tdm_cluster *c, size_t i, struct tdm_node_s
 	out->synced = p->synced;
 	out->self = i == c->self;
 	out->boot = out->self ? c->config.boot : p->boot;
-	out->config_differs = p->present && p->config_told;
+	out->config_differs =
+		p->present && p->boot && !out->self && p->config != c->config.config_fingerprint;
+	out->config_sections = out->config_differs ? tdm_settings_differ(c, p) : 0;
 	out->records = out->self ? c->table.live + c->table.ended : p->records;
 	out->verified_ms = p->verified ? c->now - p->verified_at : -1;
 	out->differ = p->verify_differ;

@@ -32,6 +32,7 @@ static void peer_left(struct tdm_cluster *c, struct tdm_peer *p)
 	p->unprotected = 0;
 	p->verified = p->verify_due = false;
 	p->records = 0;
+	p->config_told = false;
 	tdm_commits_forget(&c->commits, (size_t)(p - c->peers));
 }
 
@@ -105,7 +106,7 @@ static void disconnect(struct tdm_cluster *c)
 	for (size_t i = 0; i < c->peers_len; i++)
 		peer_left(c, &c->peers[i]);
 	for (size_t i = 0; i < c->members_len; i++) {
-		c->members[i].owner = 0;
+		c->members[i].owner = c->members[i].config_node = 0;
 		c->members[i].gone_at = c->now;
 	}
 	for (size_t i = 0; i < TDM_VERDICTS_KEPT; i++)

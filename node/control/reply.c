@@ -40,6 +40,7 @@ static void fill_node(Tandem__Control__Node *out, const struct tdm_node_status *
 	out->present = n->present;
 	out->synced = n->synced;
 	out->config_differs = n->config_differs;
+	out->config_sections = n->config_sections;
 	out->records = n->records;
 	out->verified_ago = n->verified_ms >= 0 ? (uint64_t)n->verified_ms + 1 : 0;
 	out->differ = n->differ;

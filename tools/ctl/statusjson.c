@@ -4,6 +4,17 @@
 
 enum { MS_PER_S = 1000 };
 
+static void add_sections(struct tdm_json *json, uint32_t mask)
+{
+	static const char *const names[] = { "members", "groups", "tunnel-groups" };
+
+	tdm_json_list(json, "config_differs_in");
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (mask >> i & 1)
+			tdm_json_text(json, NULL, names[i]);
+	tdm_json_list_end(json);
+}
+
 static void add_nodes(struct tdm_json *json, const Tandem__Control__Status *status)
 {
 	tdm_json_list(json, "nodes");
@@ -18,6 +29,7 @@ static void add_nodes(struct tdm_json *json, const Tandem__Control__Status *stat
 		tdm_json_bool(json, "present", node->present);
 		tdm_json_bool(json, "synced", node->synced);
 		tdm_json_bool(json, "config_differs", node->config_differs);
+		add_sections(json, node->config_sections);
 		if (node->verified_ago)
 			tdm_json_unsigned(json, "verified_s", (node->verified_ago - 1) / MS_PER_S);
 		else

@@ -95,6 +95,7 @@ Test(ctl_output, status_of_a_pair)
 
 	n1.self = n1.present = n1.synced = true;
 	n2.present = n2.config_differs = true;
+	n2.config_sections = 1 | 4;
 	n1.verified_ago = n2.verified_ago = 12001;
 	n3.verified_ago = 1; /* absent: says nothing */
 	vpn.name = "vpn";
