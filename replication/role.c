@@ -77,6 +77,7 @@ static void set_role(
 	a->role.before = m->role;
 	a->role.epoch = m->epoch;
 	a->role.why = why;
+	a->role.vacated = m->vacated;
 	m->role = role;
 }
 
@@ -125,6 +126,7 @@ static void take(struct tdm_cluster *c, struct tdm_member *m)
 	m->gone_at = 0;
 	tdm_change_claim(c, m);
 	set_role(c, m, TDM_ROLE_OWNER, "takes over");
+	m->vacated = false;
 	msg.owner.member = m->config.id;
 	msg.owner.epoch = m->epoch;
 	tdm_message_cast(c, &msg);
@@ -205,6 +207,7 @@ void tdm_role_heard(
 			m->config.name, (unsigned long long)epoch.counter);
 	if (p && p->present)
 		m->owner = node;
+	m->vacated = false;
 	tdm_change_drop_tunnels(c, m, m->gone_at ? m->gone_at : c->now);
 	m->gone_at = 0;
 }
