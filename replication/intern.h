@@ -16,6 +16,7 @@ struct tdm_shared {
 			*sessions;         /* user names: that user's; NULL before the last unref */
 		struct tdm_policy *policy; /* policies: the decoded value, owned */
 	};
+	uint64_t digest; /* policies: of the bytes */
 	uint8_t bytes[]; /* with a NUL behind */
 };
 

@@ -6,6 +6,7 @@
 
 #include "proto/bytes.h"
 #include "proto/ip.h"
+#include "replication/digest.h"
 #include "replication/merge.h"
 
 enum { SLOTS_FIRST = 64 };
@@ -199,6 +200,37 @@ static void entry_fill(struct tdm_entry *e, const struct tdm_record *rec)
 	e->session_left_ms = rec->session_left_ms;
 }
 
+/* --- digests --- */
+
+static void digest_take(struct tdm_table *table, struct tdm_entry *e)
+{
+	table->digests[tdm_digest_shard(e->id)] -= e->digest;
+	e->digest = 0;
+}
+
+static void digest_add(struct tdm_table *table, struct tdm_entry *e)
+{
+	if (!tdm_state_is_live(e->state) && e->ended < table->digest_horizon)
+		return;
+	e->digest = tdm_digest_record(tdm_entry_wire(e), e->policy->digest);
+	table->digests[tdm_digest_shard(e->id)] += e->digest;
+}
+
+void tdm_table_horizon(struct tdm_table *table, tdm_wall horizon)
+{
+	if (horizon == table->digest_horizon)
+		return;
+	table->digest_horizon = horizon;
+	for (size_t i = 0; i < table->slots_len; i++) {
+		struct tdm_entry *e = table->slots[i];
+
+		if (!e || tdm_state_is_live(e->state))
+			continue;
+		digest_take(table, e);
+		digest_add(table, e);
+	}
+}
+
 /* What a change needs, taken before anything is changed: from the allocator, or what the entry has
  * already and keeps. */
 struct parts {
@@ -232,6 +264,7 @@ static enum tdm_err policy_read(struct tdm_shared *shared)
 		free(policy);
 	else
 		shared->policy = policy;
+	shared->digest = tdm_digest_bytes(shared->bytes, shared->len, 0);
 	return err;
 }
 
@@ -327,11 +360,13 @@ static struct tdm_entry *entry_set(struct tdm_table *table, struct tdm_entry *e,
 {
 	uint32_t addr = e->addr;
 
+	digest_take(table, e);
 	set_wire(table, e, in, p);
 	set_shared(table, e, p);
 	entry_fill(e, in->rec);
 	e->written = in->written;
 	e->dropped = in->dropped;
+	digest_add(table, e);
 	count(table, e->state, 1);
 	if (e->addr_linked && e->addr == addr && tdm_state_is_live(e->state))
 		return find_addr_but(table, addr, e);
@@ -423,6 +458,7 @@ enum tdm_err tdm_table_merge(
 
 void tdm_table_drop(struct tdm_table *table, struct tdm_entry *e)
 {
+	digest_take(table, e);
 	count(table, e->state, (size_t)-1);
 	addr_unlink(table, e);
 	user_unlink(e);

@@ -32,6 +32,8 @@ struct tdm_entry {
 	int64_t wait_left_ms;    /* of the clock that runs while there is no tunnel */
 	int64_t session_left_ms; /* TDM_NEVER = no limit, both */
 
+	uint64_t digest; /* what it adds to its shard's sum, 0 = not counted */
+
 	/* this node's own account */
 	tdm_ms written;      /* when the version was written */
 	tdm_ms dropped;      /* when its tunnel was lost with its owner; TDM_NEVER = it was not */
@@ -51,6 +53,10 @@ struct tdm_table {
 	uint32_t *free_slots;
 	size_t slots_len, slots_cap, free_len;
 	size_t live, ended;
+	/* Sums that tell whether two nodes hold the same records, see digest.h. Sessions that ended
+	 * before the horizon are left out: every node forgets them at a time of its own. */
+	uint64_t digests[TDM_DIGEST_SHARDS];
+	tdm_wall digest_horizon;
 };
 
 /* A record on its way into the table. */
@@ -77,6 +83,8 @@ void tdm_table_deinit(struct tdm_table *table);
  * verifier belongs to another session. */
 enum tdm_err tdm_table_merge(struct tdm_table *table, const struct tdm_incoming *in,
 	struct tdm_merged *out) TDM_MUST_USE;
+/* Move the horizon of the digests. Costs a walk over the table when it really moves. */
+void tdm_table_horizon(struct tdm_table *table, tdm_wall horizon);
 /* Forget a session (an ended one whose time is over). */
 void tdm_table_drop(struct tdm_table *table, struct tdm_entry *entry);
 
