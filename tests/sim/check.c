@@ -153,6 +153,8 @@ static void resumed(struct sim_node *n, tdm_session_id s, const struct tdm_actio
 		sim_fail(sim, "I5: the MTU that was announced changed", s, n->id);
 	at->mtu = a->resume.record->mtu;
 	at->epoch = n->epoch.counter;
+	if (!sim_entry(n, s) || sim_entry(n, s)->state != TDM_SESSION_ACTIVE)
+		sim_fail(sim, "I7: a resume left no trace in the record", s, n->id);
 	t->connected = true;
 	t->resumed_at = sim->now;
 	at->older = at->generation;
