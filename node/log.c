@@ -19,6 +19,7 @@
 enum {
 	LIMIT_LINE_MS = 50, /* a line more after so long */
 	LIMIT_LINES = 100,
+	LIMIT_BATCH = 20,      /* after some were left out, so many follow their number */
 	LINE_MAX_BYTES = 2048, /* what does not fit is cut: a line is one write */
 	FILE_MODE = 0640,
 };
@@ -172,9 +173,11 @@ void tdm_log(enum tdm_log_level level, const char *fmt, ...)
 
 bool tdm_log_may(struct tdm_log_limit *limit, const char *what, tdm_ms now)
 {
+	tdm_ms lines = limit->left_out ? LIMIT_LINES - LIMIT_BATCH : LIMIT_LINES - 1;
+
 	if (limit->full_at < now)
 		limit->full_at = now;
-	if (limit->full_at - now > (LIMIT_LINES - 1) * LIMIT_LINE_MS) {
+	if (limit->full_at - now > lines * LIMIT_LINE_MS) {
 		limit->left_out++;
 		return false;
 	}

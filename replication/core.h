@@ -54,6 +54,7 @@ struct tdm_member {
 	tdm_node_id owner;      /* * staged or acting, 0 = nobody */
 	struct tdm_epoch epoch; /* * of the last known ownership */
 	tdm_ms gone_at;         /* when the owner before was gone */
+	bool vacated;           /* it ended, and its node did not: no doubt that it is gone */
 	bool mine;              /* we act, or did until the verdict on a new ring is out */
 	enum tdm_role role;
 	const char *why; /* of the next change of role */

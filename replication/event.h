@@ -160,6 +160,8 @@ struct tdm_action {
 			enum tdm_role role, before;
 			struct tdm_epoch epoch;
 			const char *why; /* static text */
+			bool vacated;    /* OWNER: the process that owned before has ended, so
+					  * nobody can still hold the addresses */
 		} role;
 		/* On any error the token must not go out: the session does not exist, or was
 		 * revoked. NOT_QUORATE, NOT_SYNCED, NOT_OWNER, CLUSTER_LOST: try elsewhere or

@@ -78,6 +78,7 @@ static void set_role(
 	a->role.before = m->role;
 	a->role.epoch = m->epoch;
 	a->role.why = why;
+	a->role.vacated = m->vacated;
 	m->role = role;
 }
 
@@ -128,6 +129,7 @@ static void take(struct tdm_cluster *c, struct tdm_member *m)
 	m->surplus = true;
 	tdm_change_claim(c, m);
 	set_role(c, m, TDM_ROLE_OWNER, "takes over");
+	m->vacated = false;
 	msg.owner.member = m->config.id;
 	msg.owner.epoch = m->epoch;
 	msg.owner.tag = tdm_sync_tag(c);
@@ -222,6 +224,7 @@ void tdm_role_heard(struct tdm_cluster *c, tdm_node_id node, const struct tdm_me
 	/* from an earlier view: its sender may have been replaced since */
 	if (tdm_sync_is_current(c, msg->owner.tag) || TDM_MUTANT_IS(13))
 		m->owner = node;
+	m->vacated = false;
 	tdm_change_drop_tunnels(c, m, m->gone_at ? m->gone_at : c->now);
 	m->gone_at = 0;
 }

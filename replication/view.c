@@ -55,6 +55,13 @@ static bool has(const struct tdm_event_view *view, tdm_node_id id, uint32_t pid)
 	return false;
 }
 
+static void vacate(struct tdm_cluster *c, tdm_node_id owner, bool ended)
+{
+	for (size_t i = 0; i < c->members_len; i++)
+		if (c->members[i].owner == owner)
+			c->members[i].vacated = ended;
+}
+
 /* Nodes that left, also when they are back at once: what they had then is gone or stale. */
 static void take_out(struct tdm_cluster *c, const struct tdm_event_view *view)
 {
@@ -66,8 +73,10 @@ static void take_out(struct tdm_cluster *c, const struct tdm_event_view *view)
 		/* it may live and make sessions, as quorate as we are */
 		if (view->left[i].reason == TDM_LEFT_NODEDOWN && c->config.two_node)
 			tdm_role_doubt(c, TDM_DOUBT_MS);
-		if (p && p->present && p->pid == view->left[i].who.pid)
+		if (p && p->present && p->pid == view->left[i].who.pid) {
+			vacate(c, p->id, view->left[i].reason != TDM_LEFT_NODEDOWN);
 			peer_left(c, p);
+		}
 	}
 	for (size_t i = 0; i < c->peers_len; i++) {
 		struct tdm_peer *p = &c->peers[i];

@@ -203,7 +203,8 @@ static void on_connected(struct tdm_node *node, const struct tdm_cluster_msg *ms
 			tdm_node_fail(node, err, node->diag->text);
 			return;
 		}
-		if (msg->info.two_node)
+		node->two_node = msg->info.two_node;
+		if (node->two_node)
 			tdm_log_info("corosync runs with two_node: a third vote (qdevice) is "
 				     "what keeps two halves of a cut pair apart");
 	}

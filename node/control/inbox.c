@@ -9,7 +9,9 @@ void tdm_node_to_worker(struct tdm_node *node, uint32_t thread, struct tdm_msg *
 		tdm_node_fail(node, TDM_ERR_NOMEM, "out of memory");
 		return;
 	}
-	if (tdm_worker_send(node->workers[thread], msg)) {
+	if (node->stop_sent) { /* nothing may follow STOP */
+		tdm_msg_free(msg);
+	} else if (tdm_worker_send(node->workers[thread], msg)) {
 		tdm_msg_free(msg);
 		tdm_node_fail(node, TDM_ERR_FULL, "a data thread does not take its messages");
 	}
@@ -53,13 +55,17 @@ static void on_logout(struct tdm_node *node, const struct tdm_msg_logout *logout
 
 	event.logout.id = logout->session;
 	event.logout.verifier = logout->verifier;
-	event.logout.reason = TDM_REASON_LOGOUT;
+	event.logout.reason = logout->reason;
 	tdm_node_feed(node, &event);
 }
 
 /* Takes the message. */
 static void dispatch(struct tdm_node *node, struct tdm_msg *msg)
 {
+	if (node->stopping && msg->kind != TDM_MSG_STOPPED) {
+		tdm_msg_free(msg);
+		return;
+	}
 	switch (msg->kind) {
 	case TDM_MSG_AUTH:
 		tdm_node_on_auth(node, msg);

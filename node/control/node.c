@@ -11,7 +11,7 @@
 #include "node/control/internal.h"
 #include "node/control/node.h"
 
-enum { STOP_TIMEOUT_MS = 3000 };
+enum { STOP_TIMEOUT_MS = 3000, STOP_POLL_MS = 5 };
 
 /* --- the loop's own events --- */
 
@@ -19,6 +19,7 @@ static void stop_workers(struct tdm_node *node)
 {
 	for (uint32_t i = 0; i < node->workers_len; i++)
 		tdm_node_to_worker(node, i, tdm_msg_new(TDM_MSG_STOP));
+	node->stop_sent = true;
 }
 
 static void begin_stop(struct tdm_node *node)
@@ -35,16 +36,45 @@ static void begin_stop(struct tdm_node *node)
 	stop_workers(node);
 }
 
+static void read_users(uv_work_t *work)
+{
+	struct tdm_node *node = work->data;
+
+	node->reload.err = tdm_auth_file_reload(node->users, &node->reload.diag);
+}
+
+static void read_users_again(struct tdm_node *node);
+
+static void on_users_read(uv_work_t *work, int status)
+{
+	struct tdm_node *node = work->data;
+
+	(void)status;
+	node->reload.busy = false;
+	if (node->reload.err)
+		tdm_log_error("users stay as they were: %s", node->reload.diag.text);
+	else
+		tdm_log_info("users read again");
+	if (node->reload.again && !node->stopping)
+		read_users_again(node);
+}
+
+/* On another thread: a long file, or a slow disk, would cost us the addresses. */
+static void read_users_again(struct tdm_node *node)
+{
+	node->reload.again = node->reload.busy;
+	if (node->reload.busy)
+		return;
+	node->reload.work.data = node;
+	node->reload.busy =
+		uv_queue_work(&node->loop, &node->reload.work, read_users, on_users_read) == 0;
+}
+
 /* The log file and the users; the rest of the configuration stays as it was read. */
 static void reload(struct tdm_node *node)
 {
-	struct tdm_diag diag = { 0 };
-
 	tdm_log_reopen();
-	if (tdm_auth_file_reload(node->users, &diag))
-		tdm_log_error("users stay as they were: %s", diag.text);
-	else
-		tdm_log_info("users read again");
+	read_users_again(node);
 }
 
 static void on_signal(uv_signal_t *handle, int signum)
@@ -194,21 +224,53 @@ static enum tdm_err start(struct tdm_node *node, struct tdm_diag *diag)
 	if (!err)
 		err = tdm_nudge_open(&node->nudge_fd, diag);
 	if (!err)
+		err = tdm_take_init(node, diag);
+	if (!err)
 		err = start_workers(node, diag);
 	if (!err)
 		err = tdm_node_cluster_start(node, diag);
 	return err;
 }
 
+/* Take what the data threads still say; true when each has said that it is through. */
+static bool workers_stopped(struct tdm_node *node)
+{
+	for (size_t i = 0; i < node->workers_len; i++) {
+		struct tdm_msg *msg;
+
+		while ((msg = tdm_queue_pop(&node->from_worker[i]))) {
+			node->workers_stopped += msg->kind == TDM_MSG_STOPPED;
+			tdm_msg_free(msg);
+		}
+	}
+	return node->workers_stopped >= node->workers_len;
+}
+
+/* A thread that hangs cannot be ended, and waiting for it would keep the daemon from being started
+ * anew. The addresses are gone by now. */
+static void wait_for_workers(struct tdm_node *node)
+{
+	while (!workers_stopped(node)) {
+		if (tdm_clock_ms() > node->stop_deadline) {
+			tdm_log_error("a data thread hangs: the daemon ends without it");
+			_exit(EXIT_FAILURE);
+		}
+		uv_sleep(STOP_POLL_MS);
+	}
+}
+
 /* Everything that start made, in reverse; also after a start that got only half way. */
 static void end(struct tdm_node *node)
 {
 	if (!node->stopping) {
+		node->stopping = true;
 		tdm_node_cluster_stop(node);
+		node->stop_deadline = tdm_clock_ms() + STOP_TIMEOUT_MS;
 		stop_workers(node);
 	}
 	if (node->address)
 		tdm_address_free(node->address);
+	wait_for_workers(node);
 	for (size_t i = 0; i < node->workers_len; i++)
 		tdm_worker_join(node->workers[i]);
 	for (size_t i = 0; i < node->workers_len; i++) {
@@ -226,9 +288,9 @@ static void end(struct tdm_node *node)
 		tdm_node_forget_requests(node, m);
 	for (size_t i = 0; i < node->config->members_len; i++)
 		tdm_wake_stop(node, node->config->members[i].id);
+	tdm_take_deinit(node);
 	if (node->nudge_fd >= 0)
 		close(node->nudge_fd);
-	tdm_auth_file_free(node->users);
 	tdm_tls_free(node->tls);
 	tdm_cluster_free(node->core);
 	tdm_actions_deinit(&node->actions);
@@ -245,7 +307,7 @@ enum tdm_err tdm_node_run(const struct tdm_config *config, struct tdm_diag *diag
 	node->config = config;
 	node->diag = diag;
 	node->loop_tail = &node->loop_head;
-	node->nudge_fd = -1;
+	node->nudge_fd = node->probe_fd = -1;
 	tdm_actions_init(&node->actions);
 	err = loop_start(node);
 	if (!err) {
@@ -257,7 +319,8 @@ enum tdm_err tdm_node_run(const struct tdm_config *config, struct tdm_diag *diag
 			err = node->result;
 		}
 		end(node);
-		loop_end(node);
+		loop_end(node); /* waits for users that are being read */
+		tdm_auth_file_free(node->users);
 	}
 	if (err)
 		tdm_log_error("%s", diag->text);

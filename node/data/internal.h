@@ -57,7 +57,7 @@ enum {
 	TDM_OUT_MAX = 64 * 1024,
 	TDM_OUT_FLUSH = 32 * 1024,
 	TDM_OUT_DATA_MAX = 44 * 1024,
-	TDM_TUN_BATCH = 64, /* packets read from the TUN device per turn of the loop */
+	TDM_TUN_BATCH = 256, /* packets read from the TUN device per turn of the loop */
 
 	TDM_BODY_MAX = 32 * 1024,
 	TDM_REPLY_MAX = TDM_BODY_MAX + 4096,
@@ -141,12 +141,13 @@ struct tdm_tunnel {
 struct tdm_conn {
 	struct tdm_worker *worker;
 	enum tdm_conn_state state;
-	bool pending;    /* counted as a connection without a tunnel */
-	bool tls_failed; /* nothing more can be encrypted */
-	bool broken;     /* output was lost */
-	bool shut;       /* FIN is queued */
-	bool waits_for_turn;
-	uint8_t handles; /* not closed yet by libuv */
+	bool pending;                  /* counted as a connection without a tunnel */
+	bool tls_failed;               /* nothing more can be encrypted */
+	bool broken;                   /* output was lost */
+	bool shut;                     /* FIN is queued */
+	bool waits_for_turn, has_turn; /* of a handshake, see turn.c */
+	bool answered;                 /* our part of the handshake is out: little is left to do */
+	uint8_t handles;               /* not closed yet by libuv */
 	tdm_member_id member;
 	tdm_conn_id id;
 	struct tdm_endpoint local, remote;
@@ -314,9 +315,9 @@ size_t tdm_request_input(struct tdm_conn *conn, const uint8_t *data, size_t len)
 void tdm_request_reply(struct tdm_conn *conn, struct tdm_http_reply *reply);
 /* Write a refusal with X-Reason and close. */
 void tdm_request_refuse(struct tdm_conn *conn, unsigned status, const char *reason);
-/* A token from a cookie or a form becomes session and verifier. */
-bool tdm_request_token(
-	const char *text, size_t len, tdm_session_id *session, uint8_t verifier[TDM_VERIFIER_LEN]);
+/* A token from a cookie or a form becomes session and verifier. Errors as of tdm_token_parse(). */
+enum tdm_err tdm_request_token(const char *text, size_t len, tdm_session_id *session,
+	uint8_t verifier[TDM_VERIFIER_LEN]) TDM_MUST_USE;
 
 /* Fixed answers for what browsers and other clients fetch; NULL when path is none of them. */
 struct tdm_page {

@@ -100,11 +100,12 @@ static void end_session(struct tdm_conn *conn, const char *token, size_t len)
 	tdm_session_id session;
 	struct tdm_msg *msg;
 
-	if (!tdm_request_token(token, len, &session, verifier))
+	if (tdm_request_token(token, len, &session, verifier))
 		return;
 	msg = tdm_worker_msg(conn, TDM_MSG_LOGOUT);
 	if (msg) {
 		msg->logout.session = session;
+		msg->logout.reason = TDM_REASON_LOGOUT;
 		memcpy(msg->logout.verifier, verifier, sizeof(verifier));
 	}
 	tdm_worker_post(conn->worker, msg);

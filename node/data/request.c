@@ -6,20 +6,21 @@
 #include "proto/bytes.h"
 #include "proto/token.h"
 
-bool tdm_request_token(
+enum tdm_err tdm_request_token(
 	const char *text, size_t len, tdm_session_id *session, uint8_t verifier[TDM_VERIFIER_LEN])
 {
 	uint8_t bytes[TDM_TOKEN_BYTES];
 	struct tdm_token token;
+	enum tdm_err err = tdm_token_parse(text, len, &token);
 
-	if (tdm_token_parse(text, len, &token))
-		return false;
+	if (err)
+		return err;
 	*session = token.session_id;
 	tdm_token_bytes(&token, bytes);
 	tdm_sha256(bytes, sizeof(bytes), verifier);
 	tdm_token_wipe(&token);
 	tdm_bytes_wipe(bytes, sizeof(bytes));
-	return true;
+	return TDM_OK;
 }
 
 /* --- replies --- */

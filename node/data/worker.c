@@ -155,13 +155,14 @@ static void return_session(struct tdm_worker *worker, const struct tdm_msg *msg)
 	struct tdm_msg *logout;
 
 	if (result->verdict != TDM_AUTH_OK ||
-		!tdm_request_token(result->token, strlen(result->token), &session, verifier))
+		tdm_request_token(result->token, strlen(result->token), &session, verifier))
 		return;
 	logout = tdm_msg_new(TDM_MSG_LOGOUT);
 	if (logout) {
 		logout->thread = worker->cfg.number;
 		logout->member = msg->member;
 		logout->logout.session = session;
+		logout->logout.reason = TDM_REASON_CONNECT_TIMEOUT;
 		memcpy(logout->logout.verifier, verifier, sizeof(verifier));
 	}
 	tdm_worker_post(worker, logout);
@@ -355,13 +356,13 @@ static void raise_descriptor_limit(void)
 /* When descriptors run out, so do files and the other threads' sockets: leave them some. */
 static size_t conns_max(const struct tdm_worker *worker)
 {
+	const rlim_t kept = TDM_DESCRIPTORS_KEPT;
 	size_t max = TDM_CONNS_MAX;
 	struct rlimit limit;
 
 	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
 		return max;
-	limit.rlim_cur -= limit.rlim_cur > 2 * TDM_DESCRIPTORS_KEPT ? TDM_DESCRIPTORS_KEPT
-								    : limit.rlim_cur / 2;
+	limit.rlim_cur -= limit.rlim_cur > 2 * kept ? kept : limit.rlim_cur / 2;
 	limit.rlim_cur /= worker->cfg.config->data_threads;
 	return limit.rlim_cur < max ? limit.rlim_cur : max;
 }

@@ -275,9 +275,11 @@ Test(data_login, token_that_nobody_gets_is_given_back)
 
 	post_password(c, FIXTURE_GONE, FIXTURE_PASSWORD, "");
 	msg = fixture_expect(f, TDM_MSG_LOGOUT);
-	cr_assert(tdm_request_token(fixture_token(f, 0), TDM_TOKEN_TEXT_LEN, &session, verifier));
+	cr_assert_eq(tdm_request_token(fixture_token(f, 0), TDM_TOKEN_TEXT_LEN, &session, verifier),
+		TDM_OK);
 	cr_assert_eq(msg->logout.session, session);
 	cr_assert_arr_eq(msg->logout.verifier, verifier, sizeof(verifier));
+	cr_assert_eq(msg->logout.reason, TDM_REASON_CONNECT_TIMEOUT);
 	cr_assert_eq(msg->member, 1);
 	tdm_msg_free(msg);
 	client_close(c);

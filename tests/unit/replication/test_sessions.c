@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* A session's life: tunnels, clocks, what a client is told again. */
 #include <criterion/criterion.h>
+#include <stdio.h>
 
 #include "tests/unit/replication/lab.h"
 
@@ -145,6 +146,48 @@ Test(session, of_a_dead_owner_counts_as_dropped_when_the_owner_died)
 	lab_run(&lab, 4000);
 	cr_assert_eq(state(1, 100), TDM_SESSION_EXPIRED);
 	cr_assert_eq(reason(1, 100), TDM_REASON_IDLE_TIMEOUT);
+}
+
+static bool count_visit(void *ctx, const struct tdm_record *rec, const struct tdm_policy *policy,
+	tdm_ms age_ms, bool unprotected)
+{
+	unsigned *seen = ctx;
+
+	(void)policy;
+	(void)age_ms;
+	(void)unprotected;
+	seen[rec->id - 100]++;
+	return true;
+}
+
+/* A list in pieces has every session once; who is asked for is found among all. */
+Test(session, list_in_pieces)
+{
+	enum { SESSIONS = 200 };
+	struct tdm_session_walk walk = { .at = 0 }, one = { .user = "u7" }, by_index;
+	const struct tdm_cluster *cluster;
+	unsigned seen[SESSIONS] = { 0 }, pieces = 1;
+
+	for (unsigned i = 0; i < SESSIONS; i++) {
+		char user[16];
+
+		snprintf(user, sizeof(user), "u%u", i);
+		lab_login_now(&lab, 1, 100 + i, user);
+	}
+	cluster = lab_node(&lab, 1)->cluster;
+	while (!tdm_cluster_walk(cluster, lab.now, &walk, 3, count_visit, seen))
+		pieces++;
+	for (unsigned i = 0; i < SESSIONS; i++)
+		cr_expect_eq(seen[i], 1, "session %u: %u times", i, seen[i]);
+	cr_expect_geq(pieces, SESSIONS / 3);
+
+	while (!tdm_cluster_walk(cluster, lab.now, &one, 1, count_visit, seen))
+		;
+	by_index = (struct tdm_session_walk){ .index = lab_entry(&lab, 1, 109)->index };
+	while (!tdm_cluster_walk(cluster, lab.now, &by_index, 1, count_visit, seen))
+		;
+	for (unsigned i = 0; i < SESSIONS; i++)
+		cr_expect_eq(seen[i], i == 7 || i == 9 ? 2 : 1, "session %u", i);
 }
 
 Test(session, a_newer_tunnel_replaces_the_older_one)
