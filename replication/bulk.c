@@ -6,6 +6,7 @@
  * live updates find room between them.
  */
 #include "replication/core.h"
+#include "replication/mutant.h"
 
 enum {
 	CHUNK_BYTES = 8 * 1024,
@@ -105,6 +106,10 @@ void tdm_bulk_settle(struct tdm_cluster *c)
 		while (c->bulk.slot < c->table.slots_len && chunk.changes_len < CHUNK_ENTRIES) {
 			const struct tdm_entry *e = c->table.slots[c->bulk.slot];
 
+			if (TDM_MUTANT_IS(22) && e && !tdm_state_is_live(e->state)) {
+				c->bulk.slot++;
+				continue;
+			}
 			if (is_wanted(c, e) && !chunk_add(c, &chunk, e))
 				break;
 			c->bulk.slot++;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The one way to change a session: a record is merged, and what follows from it is done here. */
 #include "replication/core.h"
+#include "replication/mutant.h"
 
 #include <string.h>
 
@@ -62,6 +63,8 @@ static void after(struct tdm_cluster *c, const struct tdm_merged *merged)
 	if (!m || !m->mine)
 		return;
 	tdm_pool_mark(&m->pool, e->addr);
+	if (TDM_MUTANT_IS(6))
+		return;
 	if (merged->rival && tdm_view_verdict(c) == TDM_VERDICT_YES)
 		resolve(c, e, merged->rival);
 	else if (merged->rival)
@@ -87,7 +90,7 @@ void tdm_change_merge(
 		.rec = &rec,
 		.wire = change->record,
 		.policy = policy,
-		.written = c->now - change->age_ms,
+		.written = c->now - (TDM_MUTANT_IS(14) ? 0 : change->age_ms),
 		.dropped = change->dropped_ms < 0 ? TDM_NEVER : c->now - change->dropped_ms,
 	};
 	enum tdm_err err = tdm_record_decode(change->record.data, change->record.len, &rec);
@@ -240,6 +243,8 @@ void tdm_change_claim(struct tdm_cluster *c, struct tdm_member *m)
 void tdm_change_settle_rivals(struct tdm_cluster *c, struct tdm_member *m)
 {
 	m->rivals = false;
+	if (TDM_MUTANT_IS(6))
+		return;
 	for (size_t i = 0; i < c->table.slots_len; i++) {
 		struct tdm_entry *e = c->table.slots[i], *holder;
 

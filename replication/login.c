@@ -3,6 +3,7 @@
 
 #include "proto/text.h"
 #include "replication/core.h"
+#include "replication/mutant.h"
 
 enum { INDEX_BLOCK = 1024, MS_PER_S = 1000 };
 
@@ -196,7 +197,7 @@ static void displace(struct tdm_cluster *c, struct tdm_entry *e)
 	struct tdm_entry *oldest;
 	size_t others;
 
-	if (!limit || !tdm_state_is_live(e->state))
+	if (!limit || !tdm_state_is_live(e->state) || TDM_MUTANT_IS(21))
 		return;
 	while ((oldest = oldest_other(e, &others)) && others >= limit) {
 		tdm_actions_note(c->actions, false,

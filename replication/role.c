@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "replication/core.h"
+#include "replication/mutant.h"
 
 void tdm_role_stage(struct tdm_cluster *c)
 {
@@ -49,6 +50,8 @@ static bool all_here(const struct tdm_cluster *c)
 
 bool tdm_role_sure(const struct tdm_cluster *c)
 {
+	if (TDM_MUTANT_IS(12))
+		return true;
 	return c->connected && c->peers[c->self].synced && !tdm_role_undecided(c) &&
 	       !anybody_owes(c) && c->now >= c->doubt_until && c->now >= c->blind_until;
 }
@@ -119,7 +122,8 @@ static void take(struct tdm_cluster *c, struct tdm_member *m)
 
 	/* on disk before anybody sees it: an epoch is never used twice */
 	c->numbers.epoch_counter++;
-	tdm_role_save(c);
+	if (!TDM_MUTANT_IS(7))
+		tdm_role_save(c);
 	m->epoch = (struct tdm_epoch){ c->numbers.epoch_counter, c->config.self };
 	m->mine = true;
 	tdm_change_drop_tunnels(c, m, m->gone_at ? m->gone_at : c->now);
@@ -138,7 +142,7 @@ static void take(struct tdm_cluster *c, struct tdm_member *m)
 static void role_follow(
 	struct tdm_cluster *c, struct tdm_member *m, enum tdm_verdict verdict, bool may_take)
 {
-	bool synced = c->peers[c->self].synced;
+	bool synced = c->peers[c->self].synced || TDM_MUTANT_IS(11);
 
 	if (!m->ours)
 		return;
@@ -150,7 +154,7 @@ static void role_follow(
 		 (m->role == TDM_ROLE_OWNER || !tdm_role_undecided(c)))
 		/* who came while we paused may know of a higher epoch */
 		set_role(c, m, TDM_ROLE_OWNER, "quorate");
-	else if (m->mine && c->ring_lost)
+	else if (m->mine && c->ring_lost && !TDM_MUTANT_IS(9))
 		set_role(c, m, TDM_ROLE_PAUSED, "a node was lost, quorum is not known yet");
 	else if (m->mine)
 		return; /* a ring that only grows: go on, but release nothing */
@@ -172,6 +176,8 @@ void tdm_role_settle(struct tdm_cluster *c)
 	enum tdm_verdict verdict = tdm_view_verdict(c);
 	bool anew = false;
 
+	if (TDM_MUTANT_IS(8) && verdict == TDM_VERDICT_PENDING && c->connected)
+		verdict = TDM_VERDICT_YES;
 	if (verdict == TDM_VERDICT_YES)
 		c->ring_lost = false;
 	/* Somebody may have owned meanwhile, and be out of sight again before it could say so: what
@@ -220,7 +226,7 @@ void tdm_role_heard(struct tdm_cluster *c, tdm_node_id node, const struct tdm_me
 			"node %u owns member %s with a higher epoch (%llu): letting go", node,
 			m->config.name, (unsigned long long)epoch.counter);
 	/* from an earlier view: its sender may have been replaced since */
-	if (tdm_sync_is_current(c, msg->owner.tag))
+	if (tdm_sync_is_current(c, msg->owner.tag) || TDM_MUTANT_IS(13))
 		m->owner = node;
 	m->vacated = false;
 	tdm_change_drop_tunnels(c, m, m->gone_at ? m->gone_at : c->now);

@@ -4,6 +4,7 @@
 #include "proto/bytes.h"
 #include "proto/text.h"
 #include "replication/core.h"
+#include "replication/mutant.h"
 
 /* --- resume --- */
 
@@ -63,7 +64,7 @@ static void connect_record(const struct tdm_cluster *c, const struct tdm_entry *
 	 * MTU resets its interface */
 	if (rec->state == TDM_SESSION_NEW)
 		rec->dtls_offered = ev->dtls_offered;
-	if (!rec->mtu)
+	if (!rec->mtu || TDM_MUTANT_IS(17))
 		rec->mtu = ev->mtu;
 	if (ev->hostname && *ev->hostname)
 		tdm_text_copy_cut(

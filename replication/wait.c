@@ -5,6 +5,7 @@
  * quorate for the ring of now. Delivery to ourselves proves the order and nothing else.
  */
 #include "replication/core.h"
+#include "replication/mutant.h"
 
 static bool is_of(const struct tdm_member *m, tdm_node_id id)
 {
@@ -118,7 +119,7 @@ static void login_done(struct tdm_cluster *c, const struct tdm_commit *commit, s
 	if (e)
 		e->pending = e->undelivered = false;
 	if (e && !err)
-		tdm_change_unprotected(c, e, !commit->acked);
+		tdm_change_unprotected(c, e, !commit->acked && !TDM_MUTANT_IS(3));
 	/* the token never went out: the session must not live on anywhere */
 	if (e && err && tdm_state_is_live(e->state))
 		tdm_change_revoke(c, e, TDM_REASON_NOT_OWNER);
@@ -164,7 +165,9 @@ static enum tdm_err verdict_of(
 	if (commit->kind == TDM_COMMIT_LOGIN) {
 		if (!e || !tdm_state_is_live(e->state))
 			return TDM_ERR_REVOKED;
-		if (!m || !m->mine)
+		/* also when we own again, with a new epoch: another may have between the two */
+		if (!m || !m->mine ||
+			(tdm_epoch_cmp(e->version.epoch, m->epoch) && !TDM_MUTANT_IS(10)))
 			return TDM_ERR_NOT_OWNER;
 	} else {
 		if (verdict == TDM_VERDICT_NO)
@@ -173,6 +176,10 @@ static enum tdm_err verdict_of(
 			return TDM_ERR_NOT_SYNCED;
 	}
 	/* who came just now may own with a higher epoch, or be synced and have to know */
+	if (TDM_MUTANT_IS(1) && commit->kind == TDM_COMMIT_LOGIN)
+		return TDM_OK;
+	if (TDM_MUTANT_IS(2) && commit->kind == TDM_COMMIT_LOGOUT)
+		return TDM_OK;
 	if (commit->delivered && !commit->waiting && verdict == TDM_VERDICT_YES &&
 		!tdm_role_undecided(c))
 		return TDM_OK;
@@ -208,7 +215,7 @@ void tdm_wait_settle(struct tdm_cluster *c)
  */
 void tdm_wait_tick(struct tdm_cluster *c)
 {
-	if (tdm_view_verdict(c) != TDM_VERDICT_YES)
+	if (tdm_view_verdict(c) != TDM_VERDICT_YES || TDM_MUTANT_IS(20))
 		return;
 	for (struct tdm_commit *commit = c->commits.first; commit; commit = commit->next) {
 		if (c->now < commit->deadline)
@@ -223,6 +230,8 @@ static bool fence_passed(const struct tdm_cluster *c, uint64_t fence)
 {
 	if (c->peers[c->self].last_seq < fence)
 		return false;
+	if (TDM_MUTANT_IS(5))
+		return true;
 	for (size_t i = 0; i < c->peers_len; i++) {
 		const struct tdm_peer *p = &c->peers[i];
 

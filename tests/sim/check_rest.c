@@ -132,12 +132,28 @@ static void check_owner(struct sim *sim, const struct sim_node *n)
 			c->commits.len, n->id);
 }
 
+/* Who does not acknowledge is waited for 2 s, then it is demoted. */
+static void check_waits(struct sim *sim, const struct sim_node *n)
+{
+	enum { MORE_MS = 1000 };
+	const struct tdm_cluster *c = n->cluster;
+
+	if (!c || !sim_current(n) || !sim_in_ring(n) || c->round != TDM_ROUND_NONE ||
+		!c->peers[c->self].synced || tdm_view_verdict(c) != TDM_VERDICT_YES)
+		return;
+	for (const struct tdm_commit *w = c->commits.first; w; w = w->next)
+		if (w->delivered && sim->now > w->deadline + MORE_MS)
+			sim_fail(sim, "I10: a request waits for a node that is silent", w->id,
+				n->id);
+}
+
 void sim_check_rest(struct sim *sim)
 {
 	const struct sim_node *first;
 
 	for (size_t i = 0; i < sim->setup->nodes && !sim->broken; i++) {
 		first = &sim->nodes[i];
+		check_waits(sim, first);
 		if (!at_rest(first))
 			continue;
 		for (size_t k = i + 1; k < sim->setup->nodes; k++)

@@ -190,6 +190,12 @@ static void log_out(struct sim *sim, struct sim_node *n, const struct sim_step *
 	} else {
 		ev.logout.reason = TDM_REASON_ADMIN;
 	}
+	/* its client may be connecting at that very moment, wherever that is */
+	for (size_t i = 0; i < sim->setup->nodes && t->out && sim_draw(&random, 3) == 0; i++)
+		if (sim_awake(&sim->nodes[i]))
+			resume(sim, &sim->nodes[i], s);
+	if (!sim_awake(n))
+		return;
 	t->end_asked = true;
 	ev.logout.request = sim_request(sim, s->session, s->kind);
 	sim_feed(n, &ev);

@@ -285,7 +285,7 @@ static void config_fill(const struct sim_node *n, struct tdm_cluster_config *con
 	m->id = SIM_MEMBER;
 	m->pools_len = 1;
 	/* few addresses, so that they are used again soon */
-	if (tdm_prefix_parse("10.1.0.0/27", &m->pools[0]))
+	if (tdm_prefix_parse("10.1.0.0/28", &m->pools[0]))
 		abort();
 	m->reserved = tdm_ip_from_v4(tdm_ip_v4(&m->pools[0].ip) + 1);
 }
