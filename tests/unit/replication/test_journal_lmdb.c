@@ -134,7 +134,7 @@ Test(journal_lmdb, many_sessions_pass_the_check)
 }
 
 /* Cut at any page and in between: put aside, or (when only unused room is gone) used. */
-Test(journal_lmdb, truncated, .timeout = 100)
+Test(journal_lmdb, truncated)
 {
 	struct kit_medium medium;
 	size_t aside = 0, tried = 0;
@@ -154,7 +154,7 @@ Test(journal_lmdb, truncated, .timeout = 100)
 }
 
 /* Bytes changed at random, one and several: never a crash, never a wrong session. */
-Test(journal_lmdb, flipped_bytes, .timeout = 110)
+Test(journal_lmdb, flipped_bytes)
 {
 	enum { TRIES = 250, SEED = 12345 };
 	struct kit_medium medium;
@@ -287,7 +287,7 @@ static void committer(struct kit_medium *medium, int out)
 
 /* kill -9 at any moment: all that was committed is there, nothing of it is broken, and batches are
  * whole. */
-Test(journal_lmdb, killed, .timeout = 100)
+Test(journal_lmdb, killed)
 {
 	enum { ROUNDS = 12, SEED = 99 };
 	struct kit_medium medium;
