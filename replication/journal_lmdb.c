@@ -224,8 +224,12 @@ static enum tdm_err lmdb_load(
 		.cluster = j->config.cluster, .node = j->config.node, .visit = visit, .ctx = ctx
 	};
 
-	if (!j->env)
-		return tdm_diag_set(diag, TDM_ERR_IO, "journal: %s is not open", j->path);
+	if (!j->env) {
+		enum tdm_err err = env_open(j, diag);
+
+		if (err)
+			return err;
+	}
 	return scan_all(j, &scan, NULL, diag);
 }
 
@@ -424,8 +428,9 @@ static enum tdm_err taken(
 	for (size_t i = 0; i < scan->policies_len && !err; i++)
 		if (!scan->policies[i].used)
 			err = tdm_journal_drop_policy(&batch, scan->policies[i].hash);
+	/* when it cannot be written today, then another day */
 	if (!err)
-		err = lmdb_commit(&j->base, &batch, NULL); /* not today, then another day */
+		(void)!lmdb_commit(&j->base, &batch, NULL);
 	tdm_journal_batch_deinit(&batch);
 	return TDM_OK;
 }
@@ -486,8 +491,10 @@ static enum tdm_err prepare(
 	j->config.directory = strdup(config->directory);
 	j->config.cluster = strdup(config->cluster);
 	j->config.node = strdup(config->node);
-	if (!j->path || !j->config.directory || !j->config.cluster || !j->config.node)
-		return tdm_diag_set(diag, TDM_ERR_NOMEM, "journal: out of memory");
+	if (!j->path || !j->config.directory || !j->config.cluster || !j->config.node) {
+		(void)tdm_diag_set(diag, TDM_ERR_NOMEM, "journal: out of memory");
+		return TDM_ERR_NOMEM;
+	}
 	if ((size_t)n >= TDM_JOURNAL_PATH_MAX)
 		return tdm_diag_set(diag, TDM_ERR_TOO_LONG, "journal: the path is too long");
 	return tdm_journal_dir_open(config->directory, &j->dir_fd, diag);

@@ -37,7 +37,7 @@ static enum tdm_err take_header(
 	uint16_t format = tdm_reader_u16(r);
 	struct tdm_blob cluster, node;
 
-	if (!mark || memcmp(mark, magic, MAGIC_LEN) || !format)
+	if (!mark || memcmp(mark, magic, MAGIC_LEN) != 0 || !format)
 		return damaged(diag, "its header is not a journal's");
 	if (format > TDM_JOURNAL_FORMAT)
 		return tdm_diag_set(diag, TDM_ERR_VERSION,

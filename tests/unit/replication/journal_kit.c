@@ -24,6 +24,14 @@ static void put(struct tdm_journal_batch *batch, tdm_session_id id, uint64_t seq
 
 	memset(&p, 0, sizeof(p));
 	snprintf(p.name, sizeof(p.name), "policy%u", policy);
+	/* more than fits a page of LMDB */
+	for (size_t i = 0; policy >= KIT_LARGE && i < TDM_POLICY_ROUTES_MAX; i++) {
+		snprintf(p.routes[i], sizeof(p.routes[i]), "10.%u.0.0/255.255.255.0", (unsigned)i);
+		snprintf(p.excludes[i], sizeof(p.excludes[i]), "172.16.%u.0/255.255.255.0",
+			(unsigned)i);
+		p.routes_len++;
+		p.excludes_len++;
+	}
 	memcpy(rec.verifier, &id, sizeof(id));
 	rec.version = (struct tdm_version){ { 1, 1 }, seq };
 	rec.idle_left_ms = rec.disconnected_left_ms = rec.session_left_ms = TDM_NEVER;

@@ -5,7 +5,7 @@
 #include "replication/journal.h"
 #include "replication/journal_mem.h"
 
-enum { KIT_SESSIONS = 2048, KIT_PATH = 256 };
+enum { KIT_SESSIONS = 2048, KIT_PATH = 256, KIT_LARGE = 1000 };
 
 #define KIT_CLUSTER "testers"
 #define KIT_NODE    "n1"
@@ -23,7 +23,8 @@ struct kit_found {
 	} items[KIT_SESSIONS];
 };
 
-/* Put session id at version seq into the batch; its policy is named "policy<policy>". */
+/* Put session id at version seq into the batch; its policy is named "policy<policy>",
+ * and is larger than a page from KIT_LARGE on. */
 void kit_put(struct tdm_journal_batch *batch, tdm_session_id id, uint64_t seq, unsigned policy);
 /* The same, revoked. */
 void kit_revoke(struct tdm_journal_batch *batch, tdm_session_id id, uint64_t seq);

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "replication/journal_lmdb.h"
+#include "replication/journal_lmdb_check.h"
 #include "tests/unit/replication/journal_kit.h"
 
 enum { FILE_MAX = 8 << 20, EXIT_SKIP = 77 };
@@ -73,7 +74,7 @@ static void fill(struct kit_medium *medium, unsigned sessions)
 			if (round == 2 && id % 3 == 0)
 				cr_assert_not(tdm_journal_drop(&b, id));
 			else
-				kit_put(&b, id, round, id % 5);
+				kit_put(&b, id, round, id % 5 + (id % 20 ? 0 : KIT_LARGE));
 			if (id % 50 == 0)
 				kit_commit(j, &b);
 		}
@@ -183,6 +184,73 @@ Test(journal_lmdb, flipped_bytes)
 	}
 	cr_expect_gt(aside, TRIES / 10);
 	free(image.data);
+	kit_medium_deinit(&medium);
+}
+
+/* Each field of each page, wrong in each way: what the check lets pass is harmless. */
+Test(journal_lmdb, every_field)
+{
+	enum { PAGE = 4096, HEAD = 184, BACKS = 64 };
+	struct kit_medium medium;
+	struct image image;
+	size_t passed = 0, refused = 0;
+
+	kit_medium_init(&medium, true);
+	fill(&medium, 60);
+	image = image_read(&medium);
+	for (size_t page = 0; page < image.len; page += PAGE) {
+		for (size_t at = page; at < page + HEAD; at += 2) {
+			uint16_t before, after[6];
+			const char *what = NULL;
+
+			memcpy(&before, image.data + at, sizeof(before));
+			after[0] = 0;
+			after[1] = 0xffff;
+			after[2] = (uint16_t)(before + 1);
+			after[3] = (uint16_t)(before - 1);
+			after[4] = (uint16_t)(before + BACKS);
+			after[5] = (uint16_t)(before ^ 0x8000);
+			for (size_t i = 0; i < 6; i++) {
+				memcpy(image.data + at, &after[i], sizeof(before));
+				if (tdm_journal_lmdb_check(image.data, image.len, &what)) {
+					cr_assert_not_null(what);
+					refused++;
+				} else if (after[i] != before && passed++ % 100 == 0) {
+					image_write(&medium, image.data, image.len);
+					survives_opening(&medium);
+				}
+			}
+			memcpy(image.data + at, &before, sizeof(before));
+		}
+	}
+	cr_expect_gt(refused, 100);
+	cr_expect_gt(passed, 100);
+	free(image.data);
+	kit_medium_deinit(&medium);
+}
+
+/* Where no journal can be: an error that names the place, and nothing is made. */
+Test(journal_lmdb, no_place)
+{
+	struct tdm_journal_lmdb_config config = { .cluster = KIT_CLUSTER, .node = KIT_NODE };
+	struct tdm_journal *j;
+	struct tdm_diag diag = { 0 };
+	struct kit_medium medium;
+	char path[5000];
+
+	kit_medium_init(&medium, true);
+	snprintf(path, sizeof(path), "%s/a/b", medium.base);
+	config.directory = path;
+	cr_expect_eq(tdm_journal_lmdb_open(&config, &j, &diag), TDM_ERR_IO);
+	cr_expect_null(j);
+	cr_expect_not_null(strstr(diag.text, path), "%s", diag.text);
+	/* a file where the directory should be */
+	image_write(&medium, (const uint8_t *)"x", 1);
+	snprintf(path, sizeof(path), "%s/journal/" TDM_JOURNAL_FILE, medium.base);
+	cr_expect_eq(tdm_journal_lmdb_open(&config, &j, &diag), TDM_ERR_IO);
+	memset(path, 'x', sizeof(path) - 1);
+	path[sizeof(path) - 1] = '\0';
+	cr_expect_neq(tdm_journal_lmdb_open(&config, &j, &diag), TDM_OK);
 	kit_medium_deinit(&medium);
 }
 
