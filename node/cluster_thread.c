@@ -1,15 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "node/cluster_thread.h"
 
-#include <pthread.h>
-#include <semaphore.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "node/clock.h"
 #include "node/log.h"
+#include "node/thread.h"
 
 enum {
 	SEND_BACKLOG = 16384, /* messages */
@@ -17,6 +15,9 @@ enum {
 	RETRY_MS = 1,              /* flow control, or the control thread is behind */
 	EXISTS_PATIENCE_MS = 2000, /* until a predecessor's membership is gone */
 	STOP_PATIENCE_MS = 1000,
+	/* Once in many restarts of corosync a connection made meanwhile was left without an answer
+	 * for minutes while others got theirs: one such must not fence the node. */
+	PROBES = 2,
 	MS_PER_S = 1000,
 	NS_PER_MS = 1000000,
 };
@@ -30,8 +31,7 @@ struct outgoing {
 struct tdm_cluster_thread {
 	struct tdm_cluster_thread_config config;
 	char *cluster_name;
-	pthread_t group_thread, probe_thread;
-	sem_t group_done, probe_done;
+	struct tdm_thread group, probes[PROBES];
 	atomic_bool stopping, rejoin;
 
 	/* the group thread's own from here on, but for the writer's end of outbox */
@@ -127,13 +127,14 @@ static void disconnect(struct tdm_cluster_thread *t)
 	t->polling = false;
 	if (!t->cpg)
 		return;
+	/* Closing may take as long as corosync likes: tell first. */
+	if (!atomic_load(&t->stopping)) {
+		msg = new_msg(t, TDM_CLUSTER_DISCONNECTED, 0);
+		msg->event = (struct tdm_event){ .kind = TDM_EVENT_DISCONNECTED };
+		hand_over(t, msg);
+	}
 	tdm_cpg_close(t->cpg);
 	t->cpg = NULL;
-	if (atomic_load(&t->stopping))
-		return;
-	msg = new_msg(t, TDM_CLUSTER_DISCONNECTED, 0);
-	msg->event = (struct tdm_event){ .kind = TDM_EVENT_DISCONNECTED };
-	hand_over(t, msg);
 }
 
 static void on_connect_timer(uv_timer_t *timer);
@@ -303,20 +304,18 @@ static void on_wake(uv_async_t *wake)
 		send_all(t);
 }
 
-static void *group_main(void *arg)
+static void group_main(void *arg)
 {
 	struct tdm_cluster_thread *t = arg;
 
 	t->trying_since = tdm_clock_ms();
 	uv_timer_start(&t->connect_timer, on_connect_timer, 0, CONNECT_PAUSE_MS);
 	uv_run(&t->loop, UV_RUN_DEFAULT);
-	sem_post(&t->group_done);
-	return NULL;
 }
 
 /* --- liveness --- */
 
-static void *probe_main(void *arg)
+static void probe_main(void *arg)
 {
 	const struct timespec pause = { .tv_nsec = (long)TDM_PROBE_MS * NS_PER_MS };
 	struct tdm_cluster_thread *t = arg;
@@ -334,29 +333,9 @@ static void *probe_main(void *arg)
 		nanosleep(&pause, NULL);
 	}
 	tdm_cpg_probe_close(probe);
-	sem_post(&t->probe_done);
-	return NULL;
 }
 
 /* --- start and stop --- */
-
-/* Signals are for the main thread. */
-static enum tdm_err start_thread(pthread_t *thread, void *(*run)(void *), void *arg)
-{
-	pthread_attr_t attr;
-	sigset_t all, before;
-	int failed;
-
-	if (pthread_attr_init(&attr) != 0)
-		return TDM_ERR_NOMEM;
-	pthread_attr_setstacksize(&attr, TDM_CPG_STACK);
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	failed = pthread_create(thread, &attr, run, arg);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	pthread_attr_destroy(&attr);
-	return failed ? TDM_ERR_NOMEM : TDM_OK;
-}
 
 static void free_thread(struct tdm_cluster_thread *t)
 {
@@ -373,8 +352,6 @@ static void free_thread(struct tdm_cluster_thread *t)
 		free(out);
 	tdm_queue_deinit(&t->outbox);
 	uv_loop_close(&t->loop);
-	sem_destroy(&t->group_done);
-	sem_destroy(&t->probe_done);
 	free(t->cluster_name);
 	free(t);
 }
@@ -393,8 +370,6 @@ static enum tdm_err prepare(
 	uv_timer_init(&t->loop, &t->connect_timer);
 	uv_timer_init(&t->loop, &t->retry_timer);
 	t->wake.data = t->connect_timer.data = t->retry_timer.data = t;
-	sem_init(&t->group_done, 0, 0);
-	sem_init(&t->probe_done, 0, 0);
 	return TDM_OK;
 }
 
@@ -409,9 +384,9 @@ enum tdm_err tdm_cluster_thread_start(
 	/* A failure here ends the program before it began: nothing is taken apart again. */
 	err = prepare(t, config);
 	if (!err)
-		err = start_thread(&t->group_thread, group_main, t);
-	if (!err)
-		err = start_thread(&t->probe_thread, probe_main, t);
+		err = tdm_thread_start(&t->group, TDM_CPG_STACK, group_main, t);
+	for (size_t i = 0; !err && i < PROBES; i++)
+		err = tdm_thread_start(&t->probes[i], TDM_CPG_STACK, probe_main, t);
 	if (!err)
 		*out = t;
 	return err;
@@ -440,20 +415,10 @@ void tdm_cluster_thread_rejoin(struct tdm_cluster_thread *t)
 	uv_async_send(&t->wake);
 }
 
-static bool joined(pthread_t thread, sem_t *done, const struct timespec *until)
-{
-	if (sem_clockwait(done, CLOCK_MONOTONIC, until) != 0) {
-		pthread_detach(thread);
-		return false;
-	}
-	pthread_join(thread, NULL);
-	return true;
-}
-
 void tdm_cluster_thread_stop(struct tdm_cluster_thread *t)
 {
 	struct timespec until;
-	bool both;
+	bool all;
 
 	if (!t)
 		return;
@@ -461,9 +426,10 @@ void tdm_cluster_thread_stop(struct tdm_cluster_thread *t)
 	uv_async_send(&t->wake);
 	clock_gettime(CLOCK_MONOTONIC, &until);
 	until.tv_sec += STOP_PATIENCE_MS / MS_PER_S;
-	both = joined(t->group_thread, &t->group_done, &until);
-	both = joined(t->probe_thread, &t->probe_done, &until) && both;
-	if (both)
+	all = tdm_thread_join(&t->group, &until);
+	for (size_t i = 0; i < PROBES; i++)
+		all = tdm_thread_join(&t->probes[i], &until) && all;
+	if (all)
 		free_thread(t);
 	else
 		tdm_log_warning("cluster: corosync does not answer, its threads are left behind");

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * The two threads that talk to corosync, whose calls may block for good when it is frozen.
+ * The threads that talk to corosync, whose calls may block for good when it is frozen.
  *
  * The first owns the group: it hands what corosync delivers to the control thread, in order, sends
- * what the control thread gives it, and connects again when corosync comes back. The second asks
- * corosync for a sign of life every TDM_PROBE_MS on a connection of its own.
+ * what the control thread gives it, and connects again when corosync comes back. The others ask
+ * corosync for a sign of life every TDM_PROBE_MS, each on a connection of its own.
  */
 #pragma once
 
@@ -39,7 +39,7 @@ struct tdm_cluster_thread_config {
 	 * as long as it likes. */
 	tdm_ms first_connect_ms;
 	struct tdm_queue *to_control; /* of struct tdm_cluster_msg; written by the thread only */
-	/* Corosync has answered; called on the liveness thread. */
+	/* Corosync has answered; called on the liveness threads. */
 	void (*alive)(void *ctx);
 	void *ctx;
 };
@@ -55,6 +55,6 @@ enum tdm_err tdm_cluster_thread_send(struct tdm_cluster_thread *thread, uint32_t
 	const uint8_t *data, size_t len) TDM_MUST_USE;
 /* Leave the group and join it again, as after a loss of corosync. */
 void tdm_cluster_thread_rejoin(struct tdm_cluster_thread *thread);
-/* Leave the group and end both threads. When corosync is frozen they are left behind after a
+/* Leave the group and end the threads. When corosync is frozen they are left behind after a
  * second, and so is their memory. Drain to_control afterwards. NULL is fine. */
 void tdm_cluster_thread_stop(struct tdm_cluster_thread *thread);

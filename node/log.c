@@ -3,6 +3,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -15,6 +17,9 @@
 #include "proto/types.h"
 
 enum {
+	LIMIT_LINE_MS = 50, /* a line more after so long */
+	LIMIT_LINES = 100,
+	LIMIT_BATCH = 20,      /* after some were left out, so many follow their number */
 	LINE_MAX_BYTES = 2048, /* what does not fit is cut: a line is one write */
 	FILE_MODE = 0640,
 };
@@ -32,6 +37,7 @@ static struct {
 	char node[TDM_NAME_MAX];
 	atomic_int level;
 	atomic_int fd;
+	atomic_uint lost; /* lines that were not written: nobody read them */
 } state = { .level = TDM_LOG_INFO, .fd = STDERR_FILENO };
 
 static int open_file(const char *path)
@@ -105,6 +111,14 @@ static void add_safe(struct tdm_text *line, const char *text)
 	}
 }
 
+/* A pipe whose reader sleeps must not stop the daemon. One that is ready takes a line whole. */
+static bool is_ready(int fd)
+{
+	struct pollfd p = { .fd = fd, .events = POLLOUT };
+
+	return poll(&p, 1, 0) != 0;
+}
+
 static void write_all(const char *data, size_t len)
 {
 	/* A log that cannot be written must not stop the daemon. */
@@ -118,6 +132,14 @@ static void write_all(const char *data, size_t len)
 		data += n;
 		len -= (size_t)n;
 	}
+}
+
+static void tell_lost(void)
+{
+	unsigned lost = atomic_exchange(&state.lost, 0);
+
+	if (lost)
+		tdm_log_warning("%u lines are missing here: nobody read them", lost);
 }
 
 void tdm_log(enum tdm_log_level level, const char *fmt, ...)
@@ -140,6 +162,29 @@ void tdm_log(enum tdm_log_level level, const char *fmt, ...)
 	line.cap--; /* keep room for the newline, whatever happens */
 	add_safe(&line, text);
 	buf[line.len++] = '\n';
-	write_all(buf, line.len);
+	if (!is_ready(atomic_load(&state.fd))) {
+		atomic_fetch_add(&state.lost, 1);
+	} else {
+		tell_lost();
+		write_all(buf, line.len);
+	}
 	errno = saved;
+}
+
+bool tdm_log_may(struct tdm_log_limit *limit, const char *what, tdm_ms now)
+{
+	int lines = limit->left_out ? LIMIT_LINES - LIMIT_BATCH : LIMIT_LINES - 1;
+
+	if (limit->full_at < now)
+		limit->full_at = now;
+	if (limit->full_at - now > lines * LIMIT_LINE_MS) {
+		limit->left_out++;
+		return false;
+	}
+	limit->full_at += LIMIT_LINE_MS;
+	if (limit->left_out)
+		tdm_log_warning("%s: %" PRIu64 " lines were left out, there were too many", what,
+			limit->left_out);
+	limit->left_out = 0;
+	return true;
 }

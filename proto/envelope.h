@@ -52,6 +52,7 @@ struct tdm_hello {
 	struct tdm_ownership owned[TDM_MEMBERS_MAX];
 	size_t owned_len;
 	uint64_t table_size;
+	uint64_t doubt_ms; /* for so long somebody out of sight may know more tokens */
 };
 
 struct tdm_change {

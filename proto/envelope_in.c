@@ -23,6 +23,7 @@ static enum tdm_err hello_in(const Tandem__Replication__Hello *pb, struct tdm_he
 	tag_in(pb->ring_rep, pb->ring_seq, pb->members_hash, &hello->tag);
 	hello->synced = pb->synced;
 	hello->table_size = pb->table_size;
+	hello->doubt_ms = pb->doubt_ms;
 	hello->peers_len = pb->n_synced_peers;
 	for (size_t i = 0; i < pb->n_synced_peers; i++)
 		hello->peers[i] = (struct tdm_peer_ref){ pb->synced_peers[i]->node,

@@ -46,6 +46,7 @@ static enum tdm_err hello_out(
 	tag_out(&hello->tag, &b->ring_rep, &b->ring_seq, &b->members_hash);
 	b->synced = hello->synced;
 	b->table_size = hello->table_size;
+	b->doubt_ms = hello->doubt_ms;
 	if (!list_make(arena, hello->peers_len, sizeof(*peers), &items, &ptrs))
 		return TDM_ERR_TOO_LONG;
 	peers = items;

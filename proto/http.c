@@ -197,6 +197,8 @@ static bool body_reserve(struct tdm_http_parser_impl *impl, size_t used, size_t 
 
 	while (cap < used + len + 1)
 		cap *= 2;
+	if (cap > TDM_HTTP_BODY_MAX + 1)
+		cap = TDM_HTTP_BODY_MAX + 1;
 	if (cap == impl->body_cap)
 		return true;
 	body = malloc(cap);

@@ -12,7 +12,7 @@
 
 enum {
 	TDM_HTTP_HEAD_MAX = 16 * 1024, /* request line and headers as received */
-	TDM_HTTP_BODY_MAX = 64 * 1024, /* after removal of chunking */
+	TDM_HTTP_BODY_MAX = 32 * 1024, /* after removal of chunking */
 	TDM_HTTP_HEADERS_MAX = 64,
 	TDM_HTTP_PATH_MAX = 1024, /* path and query each, with the NUL */
 };

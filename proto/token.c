@@ -38,6 +38,8 @@ static enum tdm_err read_bytes(const uint8_t raw[TDM_TOKEN_BYTES], struct tdm_to
 	out->member = tdm_reader_u16(&r);
 	out->session_id = tdm_reader_u64(&r);
 	tdm_reader_copy(&r, out->random, sizeof(out->random));
+	if (version > TDM_TOKEN_VERSION)
+		return TDM_ERR_VERSION;
 	if (version != TDM_TOKEN_VERSION || out->member == 0 || out->session_id == 0)
 		return TDM_ERR_MALFORMED;
 	return tdm_reader_finish(&r);

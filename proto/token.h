@@ -29,6 +29,7 @@ struct tdm_token {
 void tdm_token_bytes(const struct tdm_token *token, uint8_t out[TDM_TOKEN_BYTES]);
 /* The text as sent to the client; wipe out after use. */
 void tdm_token_write(const struct tdm_token *token, char out[TDM_TOKEN_TEXT_MAX]);
-/* Strict: exactly the text that tdm_token_write() makes, or TDM_ERR_MALFORMED (and out zeroed). */
+/* Strict: exactly the text that tdm_token_write() makes, or TDM_ERR_MALFORMED (and out zeroed).
+ * TDM_ERR_VERSION: maybe the token of a newer release on another node. */
 enum tdm_err tdm_token_parse(const char *text, size_t len, struct tdm_token *out) TDM_MUST_USE;
 void tdm_token_wipe(struct tdm_token *token);

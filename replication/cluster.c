@@ -177,10 +177,21 @@ static void handle(struct tdm_cluster *c, const struct tdm_event *event)
 	}
 }
 
+/* A node that stood still may have been replaced meanwhile, and the news of it wait in a queue
+ * behind requests: for a while it is not sure of anything. */
+static void notice_gap(struct tdm_cluster *c, tdm_ms now)
+{
+	enum { GAP_MS = 500, BLIND_MS = 2000 };
+
+	if (now - c->now > GAP_MS)
+		c->blind_until = now + BLIND_MS;
+}
+
 void tdm_cluster_step(struct tdm_cluster *c, const struct tdm_event *event, tdm_ms now,
 	struct tdm_actions *actions)
 {
 	c->actions = actions;
+	notice_gap(c, now);
 	c->now = now > c->now ? now : c->now;
 	c->wall = event->wall;
 	handle(c, event);

@@ -93,6 +93,18 @@ typedef bool tdm_session_visit(void *ctx, const struct tdm_record *record,
 void tdm_cluster_sessions(
 	const struct tdm_cluster *cluster, tdm_ms now, tdm_session_visit *visit, void *ctx);
 
+/* The same in pieces, so that a long table does not stop everything else. What changes between two
+ * pieces is in one, or is not. */
+struct tdm_session_walk {
+	size_t at;        /* where it goes on; 0 at first */
+	uint32_t index;   /* only this session; 0 = any */
+	const char *user; /* only this user's; NULL = any */
+};
+
+/* Visit at most max sessions, or fewer when visit returns false. True when that was the end. */
+bool tdm_cluster_walk(const struct tdm_cluster *cluster, tdm_ms now, struct tdm_session_walk *walk,
+	size_t max, tdm_session_visit *visit, void *ctx);
+
 /* Visit the tunnels of a member's live sessions that went with an earlier owner and have not come
  * back: their clients may not know it yet. Stops when visit returns false. */
 typedef bool tdm_orphan_visit(void *ctx, tdm_session_id id, const struct tdm_tunnel_desc *tunnel);

@@ -52,6 +52,7 @@ struct tdm_member {
 	tdm_node_id owner;      /* * staged or acting, 0 = nobody */
 	struct tdm_epoch epoch; /* * of the last known ownership */
 	tdm_ms gone_at;         /* when the owner before was gone */
+	bool vacated;           /* it ended, and its node did not: no doubt that it is gone */
 	bool mine;              /* we act, or did until the verdict on a new ring is out */
 	enum tdm_role role;
 	const char *why; /* of the next change of role */
@@ -61,7 +62,7 @@ struct tdm_member {
 };
 
 enum tdm_verdict { TDM_VERDICT_PENDING, TDM_VERDICT_NO, TDM_VERDICT_YES };
-enum { TDM_VERDICTS_KEPT = 4 };
+enum { TDM_VERDICTS_KEPT = 4, TDM_DOUBT_MS = 600 * 1000 };
 
 enum tdm_round_state {
 	TDM_ROUND_NONE,  /* all of the view is decided */
@@ -105,6 +106,7 @@ struct tdm_cluster {
 	bool await_done;
 	bool synced_sent;
 	bool deaf;          /* a message was missed: nothing may be acknowledged until demoted */
+	tdm_ms blind_until; /* we stood still: news may wait behind the requests */
 	tdm_ms doubt_until; /* unknown tokens may be known to somebody we have not met */
 
 	/* our own bulk transfer */
@@ -158,8 +160,8 @@ void tdm_role_heard(
 	struct tdm_cluster *c, tdm_node_id node, tdm_member_id member, struct tdm_epoch epoch);
 /* May this node say that a token is unknown? */
 bool tdm_role_sure(const struct tdm_cluster *c);
-/* Somebody out of sight may know more tokens: no "unknown" for ten minutes. */
-void tdm_role_doubt(struct tdm_cluster *c);
+/* Somebody out of sight may know more tokens: no "unknown" for so long. */
+void tdm_role_doubt(struct tdm_cluster *c, uint64_t ms);
 /* An epoch that somebody used. */
 void tdm_role_seen(struct tdm_cluster *c, struct tdm_epoch epoch);
 /* Save the numbers before they are used. */

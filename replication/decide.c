@@ -48,22 +48,32 @@ static bool node_synced(const struct tdm_decide_node *nodes, size_t len,
 	return false;
 }
 
-/* Take in what one node knows of who owns a member. Among the synced, who serves counts most. */
+static size_t owned_find(struct tdm_decision *d, tdm_member_id member)
+{
+	size_t i = 0;
+
+	while (i < d->owned_len && d->owned[i].member != member)
+		i++;
+	if (i == d->owned_len && i < TDM_MEMBERS_MAX) {
+		d->owned[i] = (struct tdm_ownership){ .member = member };
+		d->owned_len++;
+	}
+	return i;
+}
+
+/* Take in what one node knows of who owns a member. Among the synced, who serves with the highest
+ * epoch counts most, then what the primary says. */
 static void owned_add(struct tdm_decision *d, const struct tdm_ownership *o, bool primary,
 	bool synced, tdm_node_id sender)
 {
-	struct tdm_ownership *known = NULL;
+	size_t i = owned_find(d, o->member);
+	struct tdm_ownership *known;
 
-	for (size_t i = 0; i < d->owned_len && !known; i++)
-		if (d->owned[i].member == o->member)
-			known = &d->owned[i];
-	if (!known) {
-		if (d->owned_len == TDM_MEMBERS_MAX)
-			return;
-		known = &d->owned[d->owned_len++];
-		*known = (struct tdm_ownership){ .member = o->member };
-	}
-	if (synced && o->mine && (!known->mine || tdm_epoch_cmp(o->epoch, known->epoch) > 0)) {
+	if (i == TDM_MEMBERS_MAX)
+		return;
+	known = &d->owned[i];
+	if (synced && o->mine && tdm_epoch_cmp(o->epoch, d->served[i]) > 0) {
+		d->served[i] = o->epoch;
 		known->owner = sender;
 		known->mine = true;
 	} else if (primary && !known->mine) {

@@ -22,6 +22,7 @@ struct tdm_decision {
 	/* highest known ownership per member; owner 0 when it is not among the synced */
 	struct tdm_ownership owned[TDM_MEMBERS_MAX];
 	size_t owned_len;
+	struct tdm_epoch served[TDM_MEMBERS_MAX]; /* by whom it is served now, 0 = by nobody */
 };
 
 void tdm_decide(const struct tdm_decide_node *nodes, size_t len, struct tdm_decision *out);

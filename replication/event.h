@@ -99,6 +99,7 @@ struct tdm_event_logout {
 	uint64_t request; /* 0 = no result wanted */
 	tdm_session_id id;
 	const uint8_t *verifier; /* NULL: by id alone (administrator, or a tunnel that proved it) */
+	uint32_t generation; /* of that tunnel: not when a newer one has taken its place; 0 = any */
 	enum tdm_reason reason;
 };
 
@@ -159,7 +160,12 @@ struct tdm_action {
 			enum tdm_role role, before;
 			struct tdm_epoch epoch;
 			const char *why; /* static text */
+			bool vacated;    /* OWNER: the process that owned before has ended, so
+					  * nobody can still hold the addresses */
 		} role;
+		/* On any error the token must not go out: the session does not exist, or was
+		 * revoked. NOT_QUORATE, NOT_SYNCED, NOT_OWNER, CLUSTER_LOST: try elsewhere or
+		 * again. REVOKED: displaced meanwhile. POOL_EMPTY, FULL, EXISTS, TOO_LONG. */
 		struct {
 			uint64_t request;
 			enum tdm_err err;
@@ -167,6 +173,10 @@ struct tdm_action {
 			uint32_t index;
 			bool unprotected; /* no standby holds the session yet */
 		} login;
+		/* UNKNOWN_TOKEN, REVOKED, EXPIRED are for good (401). Everything else means that
+		 * this node cannot tell now, or not any more: not an answer the client may take
+		 * as the end (503, or hold the request and ask again): NOT_QUORATE, NOT_SYNCED,
+		 * NOT_OWNER, AGAIN (the login is not answered yet). */
 		struct {
 			uint64_t request;
 			enum tdm_err err;

@@ -4,7 +4,7 @@
 #include "proto/text.h"
 #include "replication/core.h"
 
-enum { INDEX_BLOCK = 64, MS_PER_S = 1000 };
+enum { INDEX_BLOCK = 1024, MS_PER_S = 1000 };
 
 enum tdm_err tdm_session_served(const struct tdm_cluster *c, const struct tdm_member *m)
 {

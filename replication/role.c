@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "replication/core.h"
 
-enum { DOUBT_MS = 600 * 1000 };
-
 void tdm_role_stage(struct tdm_cluster *c)
 {
 	struct tdm_place_node nodes[TDM_NODES_MAX];
@@ -50,12 +48,15 @@ static bool all_here(const struct tdm_cluster *c)
 bool tdm_role_sure(const struct tdm_cluster *c)
 {
 	return c->connected && c->peers[c->self].synced && !undecided(c) && !anybody_owes(c) &&
-	       c->now >= c->doubt_until;
+	       c->now >= c->doubt_until && c->now >= c->blind_until;
 }
 
-void tdm_role_doubt(struct tdm_cluster *c)
+void tdm_role_doubt(struct tdm_cluster *c, uint64_t ms)
 {
-	c->doubt_until = c->now + DOUBT_MS;
+	tdm_ms until = c->now + (tdm_ms)(ms < TDM_DOUBT_MS ? ms : TDM_DOUBT_MS);
+
+	if (until > c->doubt_until)
+		c->doubt_until = until;
 }
 
 static void set_role(
@@ -74,14 +75,18 @@ static void set_role(
 	a->role.before = m->role;
 	a->role.epoch = m->epoch;
 	a->role.why = why;
+	a->role.vacated = m->vacated;
 	m->role = role;
 }
 
 static bool may_keep(
 	const struct tdm_cluster *c, const struct tdm_member *m, enum tdm_verdict verdict)
 {
+	/* somebody served with a higher epoch while we did not see it: only a new one will do */
+	bool highest = m->epoch.node == c->config.self;
+
 	return c->connected && verdict != TDM_VERDICT_NO && c->peers[c->self].synced &&
-	       m->owner == c->config.self;
+	       m->owner == c->config.self && highest;
 }
 
 static void lose(struct tdm_cluster *c, struct tdm_member *m)
@@ -119,13 +124,15 @@ static void take(struct tdm_cluster *c, struct tdm_member *m)
 	m->gone_at = 0;
 	tdm_change_claim(c, m);
 	set_role(c, m, TDM_ROLE_OWNER, "takes over");
+	m->vacated = false;
 	msg.owner.member = m->config.id;
 	msg.owner.epoch = m->epoch;
 	tdm_message_cast(c, &msg);
 	tdm_change_settle_rivals(c, m);
 }
 
-static void role_follow(struct tdm_cluster *c, struct tdm_member *m, enum tdm_verdict verdict)
+static void role_follow(
+	struct tdm_cluster *c, struct tdm_member *m, enum tdm_verdict verdict, bool may_take)
 {
 	bool synced = c->peers[c->self].synced;
 
@@ -143,7 +150,7 @@ static void role_follow(struct tdm_cluster *c, struct tdm_member *m, enum tdm_ve
 		return; /* a ring that only grows: go on, but release nothing */
 	else if (verdict == TDM_VERDICT_PENDING && m->role == TDM_ROLE_ISOLATED)
 		return;
-	else if (verdict == TDM_VERDICT_YES && synced && m->owner == c->config.self &&
+	else if (may_take && verdict == TDM_VERDICT_YES && synced && m->owner == c->config.self &&
 		 !undecided(c))
 		take(c, m);
 	else if (synced)
@@ -160,19 +167,21 @@ void tdm_role_settle(struct tdm_cluster *c)
 		c->ring_lost = false;
 	/* while cut off, others may make sessions that we will never hear of */
 	if (verdict == TDM_VERDICT_NO)
-		tdm_role_doubt(c);
+		tdm_role_doubt(c, TDM_DOUBT_MS);
 	else if (c->connected && all_here(c) && !undecided(c) && !anybody_owes(c))
 		c->doubt_until = 0;
 	for (size_t i = 0; i < c->members_len; i++)
-		if (c->members[i].mine && !may_keep(c, &c->members[i], verdict))
+		if (c->members[i].mine && !may_keep(c, &c->members[i], verdict)) {
 			lose(c, &c->members[i]);
+			role_follow(c, &c->members[i], verdict, false);
+		}
 	/* what others use is remembered too: who restarts must not begin below it */
 	if (c->numbers.epoch_counter > c->epoch_saved)
 		tdm_role_save(c);
 	for (size_t i = 0; i < c->members_len; i++) {
 		struct tdm_member *m = &c->members[i];
 
-		role_follow(c, m, verdict);
+		role_follow(c, m, verdict, true);
 		if (m->mine && m->rivals && verdict == TDM_VERDICT_YES)
 			tdm_change_settle_rivals(c, m);
 	}
@@ -184,6 +193,7 @@ void tdm_role_heard(
 	struct tdm_member *m = tdm_core_member(c, member);
 	struct tdm_peer *p = tdm_core_peer(c, node);
 
+	tdm_role_seen(c, epoch);
 	if (!m || tdm_epoch_cmp(epoch, m->epoch) <= 0)
 		return;
 	m->epoch = epoch;
@@ -193,6 +203,7 @@ void tdm_role_heard(
 			m->config.name, (unsigned long long)epoch.counter);
 	if (p && p->present)
 		m->owner = node;
+	m->vacated = false;
 	tdm_change_drop_tunnels(c, m, m->gone_at ? m->gone_at : c->now);
 	m->gone_at = 0;
 }

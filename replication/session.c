@@ -37,8 +37,9 @@ static enum tdm_err resumable(struct tdm_cluster *c, const struct tdm_event_resu
 	*reason = (enum tdm_reason)e->reason;
 	if (e->state == TDM_SESSION_REVOKED)
 		return TDM_ERR_REVOKED;
+	/* an expiry gives way to a life that went on under a higher epoch elsewhere */
 	if (e->state == TDM_SESSION_EXPIRED)
-		return TDM_ERR_EXPIRED;
+		return tdm_role_sure(c) ? TDM_ERR_EXPIRED : TDM_ERR_NOT_SYNCED;
 	/* the answer to the login is not out yet, so nobody can know the token */
 	return e->pending ? TDM_ERR_AGAIN : TDM_OK;
 }
@@ -147,6 +148,9 @@ static enum tdm_err may_revoke(
 	if (!c->peers[c->self].synced)
 		return TDM_ERR_NOT_SYNCED;
 	if (!e || (ev->verifier && !tdm_bytes_equal(e->verifier, ev->verifier, TDM_VERIFIER_LEN)))
+		return TDM_ERR_NOT_FOUND;
+	/* the goodbye of an older tunnel came late: the session lives on in a newer one */
+	if (ev->generation && e->generation && ev->generation != e->generation)
 		return TDM_ERR_NOT_FOUND;
 	return TDM_OK;
 }

@@ -87,24 +87,44 @@ void tdm_cluster_orphans(
 	}
 }
 
-void tdm_cluster_sessions(
-	const struct tdm_cluster *c, tdm_ms now, tdm_session_visit *visit, void *ctx)
+enum { LOOKS_PER_VISIT = 64 }; /* to pass over a session is that much cheaper */
+
+static bool is_wanted(const struct tdm_session_walk *walk, const struct tdm_entry *e)
 {
+	if (!e || (walk->index && walk->index != e->index))
+		return false;
+	return !walk->user || strcmp(walk->user, (const char *)e->user->bytes) == 0;
+}
+
+bool tdm_cluster_walk(const struct tdm_cluster *c, tdm_ms now, struct tdm_session_walk *walk,
+	size_t max, tdm_session_visit *visit, void *ctx)
+{
+	size_t looks = max < SIZE_MAX / LOOKS_PER_VISIT ? max * LOOKS_PER_VISIT : SIZE_MAX;
 	struct tdm_record rec;
 
-	for (size_t i = 0; i < c->table.slots_len; i++) {
-		const struct tdm_entry *e = c->table.slots[i];
+	for (; max > 0 && looks > 0 && walk->at < c->table.slots_len; walk->at++, looks--) {
+		const struct tdm_entry *e = c->table.slots[walk->at];
 
-		if (!e || tdm_entry_record(e, &rec))
+		if (!is_wanted(walk, e) || tdm_entry_record(e, &rec))
 			continue;
 		if (is_orphan(e)) {
 			rec.state = TDM_SESSION_INACTIVE;
 			rec.inactive_since = c->wall - (c->now - e->dropped);
 			rec.tunnels_len = 0;
 		}
+		max--;
 		if (!visit(ctx, &rec, tdm_entry_policy(e), now - e->written, e->unprotected))
-			return;
+			max = 0;
 	}
+	return walk->at >= c->table.slots_len;
+}
+
+void tdm_cluster_sessions(
+	const struct tdm_cluster *c, tdm_ms now, tdm_session_visit *visit, void *ctx)
+{
+	struct tdm_session_walk walk = { .at = 0 };
+
+	(void)tdm_cluster_walk(c, now, &walk, SIZE_MAX, visit, ctx);
 }
 
 bool tdm_cluster_find_address(const struct tdm_cluster *c, const char *addr, tdm_session_id *id)

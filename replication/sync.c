@@ -45,6 +45,8 @@ static void hello_cast(struct tdm_cluster *c)
 	h->tag = current_tag(c);
 	h->synced = tdm_core_self(c)->synced && !c->deaf;
 	h->table_size = c->table.live + c->table.ended;
+	if (c->doubt_until > c->now)
+		h->doubt_ms = (uint64_t)(c->doubt_until - c->now);
 	for (size_t i = 0; i < c->peers_len; i++) {
 		const struct tdm_peer *p = &c->peers[i];
 
@@ -105,6 +107,9 @@ static void apply(struct tdm_cluster *c, const struct tdm_decision *d,
 	bool was_synced = tdm_core_self(c)->synced;
 
 	take_over_ownerships(c, d);
+	for (size_t i = 0; i < len; i++)
+		if (d->cold || d->synced[i])
+			tdm_role_doubt(c, nodes[i].hello->doubt_ms);
 	for (size_t i = 0; i < c->peers_len; i++)
 		c->peers[i].decided = c->peers[i].present;
 	c->deaf = false; /* our hello said so: we are about to get the whole table */
@@ -217,7 +222,7 @@ static void all_synced(struct tdm_cluster *c)
 	}
 	c->round = TDM_ROUND_NONE;
 	if (missing)
-		tdm_role_doubt(c);
+		tdm_role_doubt(c, TDM_DOUBT_MS);
 	tdm_sync_again(c);
 	tdm_role_stage(c);
 }

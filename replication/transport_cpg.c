@@ -4,10 +4,12 @@
 #include <corosync/corotypes.h>
 #include <corosync/cpg.h>
 #include <corosync/quorum.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/uio.h>
+#include <time.h>
 
 #include "replication/transport_cpg_map.h"
 
@@ -15,6 +17,8 @@ enum {
 	EVENTS_PER_DISPATCH = 256,
 	/* A verdict waits while the group's queue is not empty, but not for ever. */
 	QUORUM_DELAY_MAX = 8,
+	OPENING_TRIES = 500,
+	OPENING_PAUSE_NS = 1000000,
 };
 
 struct tdm_cpg {
@@ -147,6 +151,27 @@ static enum tdm_err failed(struct tdm_diag *diag, const char *what, cs_error_t c
 		diag, TDM_ERR_CLUSTER_LOST, "corosync: %s failed (error %d)", what, (int)cs);
 }
 
+/* The library's table of handles is not made for two threads that open one at the same time.
+ * Opening may also block for long, and must not stop others then: so they wait for their turn, but
+ * only for a while. */
+static cs_error_t initialize_group(cpg_handle_t *handle, cpg_model_v1_data_t *model, void *context)
+{
+	static pthread_mutex_t opening = PTHREAD_MUTEX_INITIALIZER;
+	const struct timespec pause = { .tv_nsec = OPENING_PAUSE_NS };
+	bool locked = false;
+	cs_error_t cs;
+
+	for (int i = 0; !locked && i < OPENING_TRIES; i++) {
+		locked = pthread_mutex_trylock(&opening) == 0;
+		if (!locked)
+			nanosleep(&pause, NULL);
+	}
+	cs = cpg_model_initialize(handle, CPG_MODEL_V1, (cpg_model_data_t *)model, context);
+	if (locked)
+		pthread_mutex_unlock(&opening);
+	return cs;
+}
+
 /* One process per node: two would answer for each other's acknowledgements. */
 static enum tdm_err check_alone(struct tdm_cpg *cpg, struct tdm_diag *diag)
 {
@@ -178,7 +203,7 @@ static enum tdm_err open_group(struct tdm_cpg *cpg, struct tdm_diag *diag)
 	enum tdm_err err;
 	cs_error_t cs;
 
-	cs = cpg_model_initialize(&cpg->group, CPG_MODEL_V1, (cpg_model_data_t *)&model, cpg);
+	cs = initialize_group(&cpg->group, &model, cpg);
 	if (cs != CS_OK)
 		return failed(diag, "connecting to the group service", cs);
 	cpg->have_group = true;
@@ -350,8 +375,7 @@ enum tdm_err tdm_cpg_probe_open(struct tdm_cpg_probe **out)
 
 	if (!probe)
 		return TDM_ERR_NOMEM;
-	if (cpg_model_initialize(&probe->handle, CPG_MODEL_V1, (cpg_model_data_t *)&model, NULL) !=
-		CS_OK) {
+	if (initialize_group(&probe->handle, &model, NULL) != CS_OK) {
 		free(probe);
 		return TDM_ERR_CLUSTER_LOST;
 	}

@@ -23,7 +23,7 @@ static void peer_left(struct tdm_cluster *c, struct tdm_peer *p)
 {
 	for (size_t i = 0; i < c->members_len; i++)
 		if (c->members[i].owner == p->id && p->unprotected)
-			tdm_role_doubt(c);
+			tdm_role_doubt(c, TDM_DOUBT_MS);
 	p->present = p->decided = p->synced = p->mute = p->demoted = p->owes = false;
 	p->demoting = p->hello_here = p->stream_ok = false;
 	p->pid = 0;
@@ -55,6 +55,13 @@ static bool has(const struct tdm_event_view *view, tdm_node_id id, uint32_t pid)
 	return false;
 }
 
+static void vacate(struct tdm_cluster *c, tdm_node_id owner, bool ended)
+{
+	for (size_t i = 0; i < c->members_len; i++)
+		if (c->members[i].owner == owner)
+			c->members[i].vacated = ended;
+}
+
 /* Nodes that left, also when they are back at once: what they had then is gone or stale. */
 static void take_out(struct tdm_cluster *c, const struct tdm_event_view *view)
 {
@@ -63,8 +70,10 @@ static void take_out(struct tdm_cluster *c, const struct tdm_event_view *view)
 
 		if (view->left[i].reason == TDM_LEFT_NODEDOWN)
 			c->ring_pending = c->ring_lost = true;
-		if (p && p->present && p->pid == view->left[i].who.pid)
+		if (p && p->present && p->pid == view->left[i].who.pid) {
+			vacate(c, p->id, view->left[i].reason != TDM_LEFT_NODEDOWN);
 			peer_left(c, p);
+		}
 	}
 	for (size_t i = 0; i < c->peers_len; i++) {
 		struct tdm_peer *p = &c->peers[i];
@@ -166,7 +175,7 @@ void tdm_view_ring(struct tdm_cluster *c, struct tdm_ring ring)
 		c->ring_lost = true; /* a node without a daemon went, or came */
 	/* In a ring that we were not known to be quorate in, others may have been, elsewhere. */
 	if (c->ring.seq && verdict_on(c, c->ring) != TDM_VERDICT_YES)
-		tdm_role_doubt(c);
+		tdm_role_doubt(c, TDM_DOUBT_MS);
 	c->ring_pending = false;
 	c->ring = ring;
 	if (c->round != TDM_ROUND_NONE)

@@ -19,12 +19,6 @@ static const uint8_t broadcast[TDM_MAC_LEN] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0x
 static const uint8_t all_nodes_mac[TDM_MAC_LEN] = { 0x33, 0x33, 0, 0, 0, 1 };
 static const uint8_t all_nodes[IPV6_LEN] = { 0xff, 0x02, [15] = 1 };
 
-struct arp_packet {
-	struct arphdr header;
-	uint8_t sender_mac[TDM_MAC_LEN], sender_ip[IPV4_LEN];
-	uint8_t target_mac[TDM_MAC_LEN], target_ip[IPV4_LEN];
-} __attribute__((packed));
-
 /* RFC 4861 section 4.4 with its only option for an advertisement. */
 struct advertisement {
 	struct ip6_hdr ip;
@@ -58,10 +52,10 @@ static void send_frame(int fd, const struct tdm_interface *interface, uint16_t p
 	(void)sent;
 }
 
-static void announce4(
-	int fd, const struct tdm_interface *interface, const struct tdm_ip *ip, uint16_t operation)
+static struct tdm_arp_packet arp(
+	const struct tdm_interface *interface, const struct tdm_ip *ip, uint16_t operation)
 {
-	struct arp_packet packet = {
+	struct tdm_arp_packet packet = {
 		.header = {
 			.ar_hrd = htons(ARPHRD_ETHER),
 			.ar_pro = htons(ETHERTYPE_IP),
@@ -72,11 +66,28 @@ static void announce4(
 	};
 
 	memcpy(packet.sender_mac, interface->mac, TDM_MAC_LEN);
-	memcpy(packet.sender_ip, ip->addr, IPV4_LEN);
 	memcpy(packet.target_ip, ip->addr, IPV4_LEN);
+	return packet;
+}
+
+static void announce4(
+	int fd, const struct tdm_interface *interface, const struct tdm_ip *ip, uint16_t operation)
+{
+	struct tdm_arp_packet packet = arp(interface, ip, operation);
+
+	memcpy(packet.sender_ip, ip->addr, IPV4_LEN);
 	if (operation == ARPOP_REPLY)
 		memcpy(packet.target_mac, interface->mac, TDM_MAC_LEN);
 	send_frame(fd, interface, ETHERTYPE_ARP, broadcast, &packet, sizeof(packet));
+}
+
+void tdm_announce_ask(int fd, const struct tdm_interface *interface, const struct tdm_ip *ip)
+{
+	/* a sender address of 0.0.0.0 changes nobody's cache (RFC 5227 section 2.1.1) */
+	struct tdm_arp_packet packet = arp(interface, ip, ARPOP_REQUEST);
+
+	if (interface->ethernet && ip->family == 4)
+		send_frame(fd, interface, ETHERTYPE_ARP, broadcast, &packet, sizeof(packet));
 }
 
 static uint32_t sum16(uint32_t sum, const void *data, size_t len)

@@ -2,6 +2,7 @@
 #include "node/auth/check.h"
 
 #include <crypt.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,15 +34,19 @@ enum tdm_err tdm_auth_check(const struct tdm_users *users, const char *user, con
 	const char *hash = found ? found->hash : tdm_users_decoy(users);
 	struct crypt_data *data = calloc(1, sizeof(*data));
 	const char *result;
-	bool right;
+	bool right, busy;
 
 	if (!data)
 		return TDM_ERR_NOMEM;
 	/* NULL also for a password longer than crypt takes: then no hash was made of it. */
+	errno = 0;
 	result = crypt_r(password, hash, data);
+	busy = (!result || result[0] == '*') && errno == ENOMEM;
 	right = result && result[0] != '*' && equal_constant_time(result, hash) && found;
 	explicit_bzero(data, sizeof(*data));
 	free(data);
+	if (busy)
+		return TDM_ERR_NOMEM; /* a hash takes 16 MiB: this says nothing of the password */
 	if (!right)
 		return TDM_ERR_AUTH;
 	snprintf(group, TDM_NAME_MAX, "%s", found->group);

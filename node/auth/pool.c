@@ -4,6 +4,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+enum { PASSWORD_NICE = 10 };
 
 struct job {
 	uint64_t request;
@@ -64,12 +68,20 @@ static void give_result(struct tdm_auth_pool *pool, const struct result *result)
 	uv_async_send(&pool->wake);
 }
 
+/* A storm of logins must not keep the threads that serve and that prove life from running. The
+ * nice value belongs to the thread on Linux. */
+static void step_back(void)
+{
+	(void)setpriority(PRIO_PROCESS, (id_t)gettid(), PASSWORD_NICE);
+}
+
 static void run_thread(void *arg)
 {
 	struct tdm_auth_pool *pool = arg;
 	const struct tdm_auth_backend *backend = &pool->config.backend;
 	struct job job;
 
+	step_back();
 	while (take_job(pool, &job)) {
 		struct result result = { .request = job.request };
 

@@ -8,6 +8,7 @@
 
 enum {
 	V4_BITS = 32,
+	LOOPBACK = 127,    /* first byte */
 	POOL_LEN_MIN = 12, /* a million addresses */
 	POOL_LEN_MAX = 29, /* six addresses; a /30 has two, which is no pool */
 };
@@ -135,6 +136,11 @@ void tdm_values_pool(
 	else if (why_not_unicast(&out->ip))
 		tdm_values_refuse(v, path, "%s is %s; give a network for hosts, like 10.64.0.0/22",
 			prefix_text(out).text, why_not_unicast(&out->ip));
+	else if (out->ip.addr[0] == LOOPBACK)
+		tdm_values_refuse(v, path,
+			"%s is loopback, which no packet can leave; give a "
+			"network for hosts, like 10.64.0.0/22",
+			prefix_text(out).text);
 	else if (out->len > POOL_LEN_MAX)
 		tdm_values_refuse(v, path, "%s is too small a pool; give a /%d or larger",
 			prefix_text(out).text, POOL_LEN_MAX);

@@ -68,6 +68,11 @@ static void check_nodes(struct tdm_values *v, const struct tdm_config *c, size_t
 				tdm_values_refuse(v,
 					tdm_place_path("members[%zu].nodes[%zu]", at, i).text,
 					"\"%s\" is in the list already", m->nodes[i]);
+	for (size_t i = 0; c->cluster.none && i < m->nodes_len; i++)
+		if (strcmp(m->nodes[i], c->node) != 0)
+			tdm_values_refuse(v, tdm_place_path("members[%zu].nodes[%zu]", at, i).text,
+				"with \"cluster: none\" there is no other node than \"%s\"",
+				c->node);
 	if (!c->cluster.none && m->nodes_len == 0)
 		tdm_values_refuse(v, tdm_place_path("members[%zu].nodes", at).text,
 			"list the nodes of the cluster that may serve this member, like [n1, n2]");

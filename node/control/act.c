@@ -28,25 +28,6 @@ static void serve(struct tdm_node *node, tdm_member_id member, bool on)
 	tdm_node_to_all_workers(node, &msg);
 }
 
-/* Listeners first, address last: whoever finds the address finds somebody at home. */
-static void take_when_listening(struct tdm_node *node, tdm_member_id member)
-{
-	struct tdm_node_member *m = &node->members[member];
-	enum tdm_err err;
-
-	if (m->taken || m->role != TDM_ROLE_OWNER || m->listening < node->workers_len)
-		return;
-	err = tdm_address_take(node->address, member, TDM_TUN_NAME, node->diag);
-	if (err) {
-		tdm_node_fail(node, err, node->diag->text);
-		return;
-	}
-	m->taken = true;
-	if (!node->config->cluster.none)
-		tdm_wake_start(node, member);
-	tdm_log_info("member %s: serving", node->config->members[member - 1].name);
-}
-
 /* Address first, then the connections, without a word on the wire; then listen again, ready for the
  * next time. */
 static void let_go(struct tdm_node *node, tdm_member_id member)
@@ -55,7 +36,7 @@ static void let_go(struct tdm_node *node, tdm_member_id member)
 
 	tdm_wake_stop(node, member);
 	tdm_address_drop(node->address, member);
-	m->taken = false;
+	tdm_take_stop(node, member);
 	m->listening = 0;
 	serve(node, member, false);
 	tdm_node_forget_requests(node, member);
@@ -80,8 +61,8 @@ static void on_role(struct tdm_node *node, const struct tdm_action *a)
 		tdm_address_pause(node->address, member, true);
 	else if (m->role == TDM_ROLE_OWNER && m->taken)
 		tdm_address_pause(node->address, member, false);
-	else
-		take_when_listening(node, member);
+	else if (m->role == TDM_ROLE_OWNER)
+		tdm_take_start(node, member, a->role.vacated);
 }
 
 void tdm_node_on_serving(struct tdm_node *node, const struct tdm_msg *msg)
@@ -91,7 +72,7 @@ void tdm_node_on_serving(struct tdm_node *node, const struct tdm_msg *msg)
 		return;
 	}
 	node->members[msg->member].listening++;
-	take_when_listening(node, msg->member);
+	tdm_take_go_on(node, msg->member);
 }
 
 static void on_save(struct tdm_node *node, const struct tdm_numbers *numbers)

@@ -12,11 +12,12 @@
 
 enum {
 	CLIENTS_MAX = 16,
-	WAITING_BYTES_MAX = 32 * 1024 * 1024, /* of all clients, before another long answer */
+	NEXT_PIECE_MS = 1, /* when a piece of a list was empty */
 	GROUPS_MAX = 256,
 };
 
 static void read_on(struct tdm_control_client *client);
+static void list_on(struct tdm_control_client *client);
 
 /* --- closing --- */
 
@@ -34,6 +35,7 @@ static void on_handle_closed(uv_handle_t *handle)
 	socket->clients_len--;
 	free(client->writing);
 	tdm_control_out_clear(&client->out);
+	tdm_control_listing_end(&client->listing);
 	free(client);
 	tdm_control_socket_release(socket);
 }
@@ -53,6 +55,10 @@ static void on_timer(uv_timer_t *timer)
 {
 	struct tdm_control_client *client = timer->data;
 
+	if (client->listing.request && !client->writing) {
+		list_on(client);
+		return;
+	}
 	if (client->logoff.ticket && !client->writing) {
 		client->logoff.ticket = 0;
 		client->logoff.waiting = 0;
@@ -84,6 +90,8 @@ static void on_written(uv_write_t *write, int status)
 		return;
 	if (status < 0)
 		tdm_control_client_close(client);
+	else if (client->listing.request)
+		list_on(client);
 	else
 		tdm_control_client_flush(client);
 }
@@ -101,7 +109,9 @@ void tdm_control_client_flush(struct tdm_control_client *client)
 	}
 	client->writing = tdm_control_out_take(&client->out);
 	if (!client->writing) {
-		if (!client->logoff.ticket)
+		if (client->listing.request)
+			wait_at_most(client, NEXT_PIECE_MS);
+		else if (!client->logoff.ticket)
 			read_on(client);
 		return;
 	}
@@ -117,34 +127,37 @@ void tdm_control_client_flush(struct tdm_control_client *client)
 
 /* --- reading --- */
 
-static bool too_much_waits(const struct tdm_control_socket *socket)
-{
-	size_t bytes = 0;
-
-	for (const struct tdm_control_client *c = socket->clients; c; c = c->next)
-		bytes += c->out.bytes;
-	return bytes > WAITING_BYTES_MAX;
-}
-
-static void answer(struct tdm_control_client *client, const uint8_t *data, size_t len)
+static struct tdm_control_request request_of(struct tdm_control_client *client)
 {
 	struct tdm_control_socket *socket = client->socket;
-	struct tdm_control_request request = {
+
+	return (struct tdm_control_request){
 		.config = &socket->config,
 		.identity = socket->identity,
 		.peer = client->peer,
 		.ticket = ++socket->tickets,
 		.now = tdm_clock_wall(),
 		.logoff = &client->logoff,
+		.listing = &client->listing,
 		.out = &client->out,
 	};
+}
+
+static void answer(struct tdm_control_client *client, const uint8_t *data, size_t len)
+{
+	struct tdm_control_request request = request_of(client);
 
 	uv_read_stop((uv_stream_t *)&client->pipe);
 	wait_at_most(client, TDM_CONTROL_PATIENCE_MS);
-	if (too_much_waits(socket))
-		tdm_control_out_error(&client->out, TDM_ERR_AGAIN, "too busy, try again");
-	else
-		tdm_control_request(&request, data, len);
+	tdm_control_request(&request, data, len);
+	tdm_control_client_flush(client);
+}
+
+static void list_on(struct tdm_control_client *client)
+{
+	struct tdm_control_request request = request_of(client);
+
+	tdm_control_request_list(&request);
 	tdm_control_client_flush(client);
 }
 

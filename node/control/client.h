@@ -23,6 +23,7 @@ struct tdm_control_client {
 	struct tdm_control_chunk *writing;
 	uv_write_t write;
 	struct tdm_control_logoff logoff;
+	struct tdm_control_listing listing;
 };
 
 struct tdm_control_socket {

@@ -17,6 +17,7 @@ enum {
 	TOMBSTONE_KEEP_MS = 7 * 24 * 3600 * 1000,
 	SESSIONS_MAX = 1 << 20,
 	CLUSTER_KEY_MIN = 32,
+	LEASE_MARGIN_MS = 100,
 	ALONE = 1, /* node id, pid and ring of a node without a cluster */
 };
 
@@ -179,16 +180,30 @@ static void lost(struct tdm_node *node)
 	tdm_node_feed(node, &event);
 }
 
+/* A dead owner must be silent before anybody else may take its address. */
+static enum tdm_err check_detection(struct tdm_node *node, uint32_t detect_ms)
+{
+	if (detect_ms >= TDM_LEASE_MS + LEASE_MARGIN_MS)
+		return TDM_OK;
+	return tdm_diag_set(node->diag, TDM_ERR_CONFIG,
+		"corosync: token + consensus is %u ms; at least %d ms are needed, so that a lost "
+		"owner's lease of %d ms is over before another node acts",
+		detect_ms, TDM_LEASE_MS + LEASE_MARGIN_MS, TDM_LEASE_MS);
+}
+
 static void on_connected(struct tdm_node *node, const struct tdm_cluster_msg *msg)
 {
 	if (!node->core) {
-		enum tdm_err err = make_core(node, &msg->info, node->diag);
+		enum tdm_err err = check_detection(node, msg->info.detect_ms);
 
+		if (!err)
+			err = make_core(node, &msg->info, node->diag);
 		if (err) {
 			tdm_node_fail(node, err, node->diag->text);
 			return;
 		}
-		if (msg->info.two_node)
+		node->two_node = msg->info.two_node;
+		if (node->two_node)
 			tdm_log_info("corosync runs with two_node: a third vote (qdevice) is "
 				     "what keeps two halves of a cut pair apart");
 	}

@@ -35,10 +35,24 @@ static void drain_loop(struct tdm_node *node)
 	}
 }
 
+/* Nobody holds the token of these: they would keep their addresses until the connect timeout. */
+static void end_orphans(struct tdm_node *node)
+{
+	while (node->orphans_len > 0) {
+		struct tdm_event event = { .kind = TDM_EVENT_LOGOUT };
+
+		event.logout.id = node->orphans[--node->orphans_len];
+		event.logout.reason = TDM_REASON_CONNECT_TIMEOUT;
+		step(node, &event);
+		drain_loop(node);
+	}
+}
+
 void tdm_node_feed(struct tdm_node *node, struct tdm_event *event)
 {
 	if (!node->core)
 		return;
 	step(node, event);
 	drain_loop(node);
+	end_orphans(node);
 }

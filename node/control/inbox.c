@@ -9,7 +9,9 @@ void tdm_node_to_worker(struct tdm_node *node, uint32_t thread, struct tdm_msg *
 		tdm_node_fail(node, TDM_ERR_NOMEM, "out of memory");
 		return;
 	}
-	if (tdm_worker_send(node->workers[thread], msg)) {
+	if (node->stop_sent) { /* nothing may follow STOP */
+		tdm_msg_free(msg);
+	} else if (tdm_worker_send(node->workers[thread], msg)) {
 		tdm_msg_free(msg);
 		tdm_node_fail(node, TDM_ERR_FULL, "a data thread does not take its messages");
 	}
@@ -32,16 +34,18 @@ void tdm_node_to_all_workers(struct tdm_node *node, const struct tdm_msg *msg)
 
 static void on_tunnel_down(struct tdm_node *node, const struct tdm_msg_tunnel_down *down)
 {
-	struct tdm_event event = { .kind = TDM_EVENT_TUNNEL_DOWN };
+	struct tdm_event event = { .kind = TDM_EVENT_LOGOUT };
 
 	if (down->logout) {
-		event.kind = TDM_EVENT_LOGOUT;
 		event.logout.id = down->session;
+		event.logout.generation = down->generation;
 		event.logout.reason = TDM_REASON_LOGOUT;
-	} else {
-		event.tunnel.id = down->session;
-		event.tunnel.generation = down->generation;
+		tdm_node_feed(node, &event);
 	}
+	/* the tunnel is gone even when the session cannot be ended now */
+	event = (struct tdm_event){ .kind = TDM_EVENT_TUNNEL_DOWN };
+	event.tunnel.id = down->session;
+	event.tunnel.generation = down->generation;
 	tdm_node_feed(node, &event);
 }
 
@@ -51,13 +55,17 @@ static void on_logout(struct tdm_node *node, const struct tdm_msg_logout *logout
 
 	event.logout.id = logout->session;
 	event.logout.verifier = logout->verifier;
-	event.logout.reason = TDM_REASON_LOGOUT;
+	event.logout.reason = logout->reason;
 	tdm_node_feed(node, &event);
 }
 
 /* Takes the message. */
 static void dispatch(struct tdm_node *node, struct tdm_msg *msg)
 {
+	if (node->stopping && msg->kind != TDM_MSG_STOPPED) {
+		tdm_msg_free(msg);
+		return;
+	}
 	switch (msg->kind) {
 	case TDM_MSG_AUTH:
 		tdm_node_on_auth(node, msg);

@@ -11,7 +11,7 @@
 #include "node/control/internal.h"
 #include "node/control/node.h"
 
-enum { STOP_TIMEOUT_MS = 3000 };
+enum { STOP_TIMEOUT_MS = 3000, STOP_POLL_MS = 5 };
 
 /* --- the loop's own events --- */
 
@@ -19,6 +19,7 @@ static void stop_workers(struct tdm_node *node)
 {
 	for (uint32_t i = 0; i < node->workers_len; i++)
 		tdm_node_to_worker(node, i, tdm_msg_new(TDM_MSG_STOP));
+	node->stop_sent = true;
 }
 
 static void begin_stop(struct tdm_node *node)
@@ -194,21 +195,53 @@ static enum tdm_err start(struct tdm_node *node, struct tdm_diag *diag)
 	if (!err)
 		err = tdm_nudge_open(&node->nudge_fd, diag);
 	if (!err)
+		err = tdm_take_init(node, diag);
+	if (!err)
 		err = start_workers(node, diag);
 	if (!err)
 		err = tdm_node_cluster_start(node, diag);
 	return err;
 }
 
+/* Take what the data threads still say; true when each has said that it is through. */
+static bool workers_stopped(struct tdm_node *node)
+{
+	for (size_t i = 0; i < node->workers_len; i++) {
+		struct tdm_msg *msg;
+
+		while ((msg = tdm_queue_pop(&node->from_worker[i]))) {
+			node->workers_stopped += msg->kind == TDM_MSG_STOPPED;
+			tdm_msg_free(msg);
+		}
+	}
+	return node->workers_stopped >= node->workers_len;
+}
+
+/* A thread that hangs cannot be ended, and waiting for it would keep the daemon from being started
+ * anew. The addresses are gone by now. */
+static void wait_for_workers(struct tdm_node *node)
+{
+	while (!workers_stopped(node)) {
+		if (tdm_clock_ms() > node->stop_deadline) {
+			tdm_log_error("a data thread hangs: the daemon ends without it");
+			_exit(EXIT_FAILURE);
+		}
+		uv_sleep(STOP_POLL_MS);
+	}
+}
+
 /* Everything that start made, in reverse; also after a start that got only half way. */
 static void end(struct tdm_node *node)
 {
 	if (!node->stopping) {
+		node->stopping = true;
 		tdm_node_cluster_stop(node);
+		node->stop_deadline = tdm_clock_ms() + STOP_TIMEOUT_MS;
 		stop_workers(node);
 	}
 	if (node->address)
 		tdm_address_free(node->address);
+	wait_for_workers(node);
 	for (size_t i = 0; i < node->workers_len; i++)
 		tdm_worker_join(node->workers[i]);
 	for (size_t i = 0; i < node->workers_len; i++) {
@@ -226,6 +259,7 @@ static void end(struct tdm_node *node)
 		tdm_node_forget_requests(node, m);
 	for (size_t i = 0; i < node->config->members_len; i++)
 		tdm_wake_stop(node, node->config->members[i].id);
+	tdm_take_deinit(node);
 	if (node->nudge_fd >= 0)
 		close(node->nudge_fd);
 	tdm_auth_file_free(node->users);
@@ -245,7 +279,7 @@ enum tdm_err tdm_node_run(const struct tdm_config *config, struct tdm_diag *diag
 	node->config = config;
 	node->diag = diag;
 	node->loop_tail = &node->loop_head;
-	node->nudge_fd = -1;
+	node->nudge_fd = node->probe_fd = -1;
 	tdm_actions_init(&node->actions);
 	err = loop_start(node);
 	if (!err) {

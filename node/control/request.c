@@ -22,7 +22,12 @@ static void answer_status(struct tdm_control_request *r)
 	free(status);
 }
 
-struct listing {
+enum {
+	PIECE_SESSIONS = 128, /* half a millisecond or so */
+	PIECE_BYTES = TDM_CONTROL_CHUNK,
+};
+
+struct piece {
 	struct tdm_control_request *request;
 	const Tandem__Control__Filter *filter;
 };
@@ -30,12 +35,14 @@ struct listing {
 static bool list_session(void *ctx, const struct tdm_record *record,
 	const struct tdm_policy *policy, tdm_ms age_ms, bool unprotected)
 {
-	struct listing *l = ctx;
+	struct piece *l = ctx;
+
+	struct tdm_control_out *out = l->request->out;
 
 	if (tdm_control_matches(l->filter, record))
-		tdm_control_reply_session(l->request->out, l->request->config->config, record,
-			policy, age_ms, unprotected, l->request->now);
-	return !l->request->out->failed;
+		tdm_control_reply_session(out, l->request->config->config, record, policy, age_ms,
+			unprotected, l->request->now);
+	return !out->failed && out->bytes < PIECE_BYTES;
 }
 
 static bool is_state(const char *text)
@@ -48,18 +55,42 @@ static bool is_state(const char *text)
 	return false;
 }
 
-static void answer_sessions(struct tdm_control_request *r, const Tandem__Control__Filter *filter)
+void tdm_control_listing_end(struct tdm_control_listing *listing)
+{
+	if (listing->request)
+		tandem__control__request__free_unpacked(listing->request, NULL);
+	listing->request = NULL;
+}
+
+void tdm_control_request_list(struct tdm_control_request *r)
 {
 	const struct tdm_control_config *config = r->config;
-	struct listing listing = { .request = r, .filter = filter };
+	struct piece piece = { .request = r, .filter = r->listing->request->sessions->filter };
+
+	if (!config->ops.sessions(
+		    config->ctx, &r->listing->walk, PIECE_SESSIONS, list_session, &piece))
+		return;
+	tdm_control_reply_sessions_end(r->out);
+	tdm_control_listing_end(r->listing);
+}
+
+/* Takes the request. */
+static void answer_sessions(struct tdm_control_request *r, Tandem__Control__Request *request)
+{
+	const Tandem__Control__Filter *filter = request->sessions->filter;
 
 	if (filter && !is_state(filter->state)) {
 		tdm_control_out_error(r->out, TDM_ERR_INVAL,
 			"there is no such state; new, active, inactive and ended are known");
+		tandem__control__request__free_unpacked(request, NULL);
 		return;
 	}
-	config->ops.sessions(config->ctx, list_session, &listing);
-	tdm_control_reply_sessions_end(r->out);
+	*r->listing = (struct tdm_control_listing){ .request = request };
+	if (filter) {
+		r->listing->walk.index = filter->index;
+		r->listing->walk.user = filter->user[0] ? filter->user : NULL;
+	}
+	tdm_control_request_list(r);
 }
 
 /* Ids first: the table must not change while it is walked. */
@@ -124,6 +155,7 @@ static void answer_logoff(
 	struct tdm_control_request *r, const Tandem__Control__LogoffRequest *request)
 {
 	struct collection c = { .filter = TANDEM__CONTROL__FILTER__INIT };
+	struct tdm_session_walk walk = { .index = request->index };
 
 	if (!r->peer.admin) {
 		tdm_control_out_error(r->out, TDM_ERR_PERM, "only root may end sessions");
@@ -136,7 +168,8 @@ static void answer_logoff(
 	}
 	c.filter.index = request->index;
 	c.filter.user = request->user;
-	r->config->ops.sessions(r->config->ctx, collect_id, &c);
+	walk.user = request->user[0] ? request->user : NULL;
+	(void)r->config->ops.sessions(r->config->ctx, &walk, SIZE_MAX, collect_id, &c);
 	describe(r->logoff->what, sizeof(r->logoff->what), request);
 	if (c.failed)
 		tdm_control_out_error(r->out, TDM_ERR_NOMEM, "out of memory");
@@ -181,8 +214,8 @@ void tdm_control_request(struct tdm_control_request *r, const uint8_t *data, siz
 		answer_status(r);
 		break;
 	case TANDEM__CONTROL__REQUEST__KIND_SESSIONS:
-		answer_sessions(r, request->sessions->filter);
-		break;
+		answer_sessions(r, request);
+		return;
 	case TANDEM__CONTROL__REQUEST__KIND_LOGOFF:
 		answer_logoff(r, request->logoff);
 		break;

@@ -11,6 +11,29 @@
 #include "node/control/internal.h"
 #include "proto/text.h"
 
+enum { RETRIES_PER_TICK = 256 };
+
+/* A user name as it may stand in a line of the log: what it says cannot be taken for something
+ * else. */
+struct shown {
+	char text[4 * TDM_USER_MAX];
+};
+
+static struct shown shown(const char *user)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				    "0123456789._-@+\\";
+	char safe[4 * TDM_USER_MAX - sizeof("\"\"")];
+	struct shown out;
+
+	if (user[strspn(user, plain)] == '\0')
+		snprintf(out.text, sizeof(out.text), "%s", user);
+	else
+		snprintf(out.text, sizeof(out.text), "\"%s\"",
+			tdm_text_safe(user, strlen(user), safe, sizeof(safe)));
+	return out;
+}
+
 static struct tdm_request *slot_of(struct tdm_node *node, uint64_t id)
 {
 	struct tdm_request *r = &node->requests[id % TDM_REQUESTS_MAX];
@@ -115,6 +138,8 @@ static void login(struct tdm_node *node, struct tdm_request *r, const char *grou
 	const struct tdm_policy *policy = policy_for(node, auth, group, &tunnel_group);
 
 	if (!policy) {
+		tdm_log_warning("login of user=%s refused: there is no group \"%s\"",
+			shown(auth->user).text, group);
 		answer_auth(node, r->msg, TDM_AUTH_WRONG, "unknown group");
 		drop(r);
 		return;
@@ -159,14 +184,15 @@ void tdm_node_auth_done(void *ctx, uint64_t request, enum tdm_err err, const cha
 	if (err) {
 		bool wrong = err == TDM_ERR_AUTH;
 
-		tdm_log_info("auth failed user=%s peer=%s: %s", r->msg->auth.user, peer,
-			tdm_err_text(err));
+		if (tdm_log_may(&node->login_lines, "failed logins", tdm_clock_ms()))
+			tdm_log_info("auth failed user=%s peer=%s: %s",
+				shown(r->msg->auth.user).text, peer, tdm_err_text(err));
 		answer_auth(node, r->msg, wrong ? TDM_AUTH_WRONG : TDM_AUTH_UNAVAILABLE,
 			tdm_err_text(err));
 		drop(r);
 		return;
 	}
-	tdm_log_info("auth ok user=%s peer=%s", r->msg->auth.user, peer);
+	tdm_log_info("auth ok user=%s peer=%s", shown(r->msg->auth.user).text, peer);
 	login(node, r, group);
 }
 
@@ -175,15 +201,20 @@ void tdm_node_login_result(struct tdm_node *node, const struct tdm_action *a)
 	struct tdm_request *r = slot_of(node, a->login.request);
 	struct tdm_msg *msg;
 
-	if (!r)
-		return; /* nobody holds the token: the session ends by connect-timeout */
+	if (!r) {
+		if (!a->login.err && node->orphans_len < TDM_ORPHANS_MAX)
+			node->orphans[node->orphans_len++] = a->login.id;
+		return;
+	}
 	if (a->login.err) {
 		answer_auth(node, r->msg, TDM_AUTH_UNAVAILABLE, tdm_err_text(a->login.err));
 		drop(r);
 		return;
 	}
-	tdm_log_info("session %u: login user=%s%s", a->login.index, r->msg->auth.user,
-		a->login.unprotected ? ", unprotected: no standby holds it" : "");
+	tdm_log_info("session %u: login user=%s%s", a->login.index, shown(r->msg->auth.user).text,
+		a->login.unprotected && !node->config->cluster.none
+			? ", unprotected: no standby holds it"
+			: "");
 	msg = answer_to(r->msg, TDM_MSG_AUTH_RESULT);
 	if (msg) {
 		msg->auth_result.verdict = TDM_AUTH_OK;
@@ -251,6 +282,13 @@ static bool is_unsure(enum tdm_err err)
 	       err == TDM_ERR_NOT_QUORATE || err == TDM_ERR_CLUSTER_LOST || err == TDM_ERR_AGAIN;
 }
 
+/* A stranger with invented tokens must not take the places of those who have a session. */
+static tdm_ms patience(const struct tdm_action *a)
+{
+	return a->resume.reason == TDM_REASON_UNKNOWN_TOKEN ? TDM_UNKNOWN_HOLD_MS
+							    : TDM_REQUEST_HOLD_MS;
+}
+
 void tdm_node_resume_result(struct tdm_node *node, const struct tdm_action *a)
 {
 	struct tdm_request *r = slot_of(node, a->resume.request);
@@ -258,27 +296,34 @@ void tdm_node_resume_result(struct tdm_node *node, const struct tdm_action *a)
 
 	if (!r)
 		return;
-	r->held = is_unsure(a->resume.err) && tdm_clock_ms() - r->since < TDM_REQUEST_HOLD_MS;
+	r->held = is_unsure(a->resume.err) && tdm_clock_ms() - r->since < patience(a);
 	if (r->held)
 		return;
 	tdm_endpoint_text(&r->msg->connect.tunnel.remote, peer);
-	if (a->resume.err)
+	if (a->resume.err && tdm_log_may(&node->resume_lines, "refused resumes", tdm_clock_ms()))
 		tdm_log_info("resume refused peer=%s: %s (%s)", peer, tdm_err_text(a->resume.err),
 			tdm_reason_name(a->resume.reason));
-	else
+	if (!a->resume.err) {
 		tdm_log_info("session %u: tunnel user=%s address=%s peer=%s",
-			a->resume.record->index, a->resume.record->user, a->resume.record->addr4,
-			peer);
-	if (!a->resume.err)
+			a->resume.record->index, shown(a->resume.record->user).text,
+			a->resume.record->addr4, peer);
 		tdm_wake_came_back(node, a->resume.record);
+	}
 	answer_connect(node, r, a->resume.err, a);
 }
 
 void tdm_node_retry_held(struct tdm_node *node)
 {
-	for (size_t i = 0; i < TDM_REQUESTS_MAX; i++)
-		if (node->requests[i].id && node->requests[i].held)
-			ask_core(node, &node->requests[i]);
+	size_t asked = 0;
+
+	for (size_t i = 0; i < TDM_REQUESTS_MAX && asked < RETRIES_PER_TICK; i++) {
+		struct tdm_request *r = &node->requests[node->next_held++ % TDM_REQUESTS_MAX];
+
+		if (!r->id || !r->held)
+			continue;
+		ask_core(node, r);
+		asked++;
+	}
 }
 
 /* --- connections that go away --- */

@@ -17,7 +17,9 @@ struct tdm_control_socket;
 
 struct tdm_control_ops {
 	void (*status)(void *ctx, struct tdm_cluster_status *out);
-	void (*sessions)(void *ctx, tdm_session_visit *visit, void *visit_ctx);
+	/* As tdm_cluster_walk(). */
+	bool (*sessions)(void *ctx, struct tdm_session_walk *walk, size_t max,
+		tdm_session_visit *visit, void *visit_ctx);
 	/* End a session, reason TDM_REASON_ADMIN. The answer is given through
 	 * tdm_control_socket_logoff_done with the same ticket, once per call, at once or later. An
 	 * error returned is an answer too. */

@@ -12,12 +12,13 @@ static void status(void *ctx, struct tdm_cluster_status *out)
 		tdm_cluster_status(node->core, out);
 }
 
-static void sessions(void *ctx, tdm_session_visit *visit, void *visit_ctx)
+static bool sessions(void *ctx, struct tdm_session_walk *walk, size_t max, tdm_session_visit *visit,
+	void *visit_ctx)
 {
 	struct tdm_node *node = ctx;
 
-	if (node->core)
-		tdm_cluster_sessions(node->core, tdm_clock_ms(), visit, visit_ctx);
+	return !node->core ||
+	       tdm_cluster_walk(node->core, tdm_clock_ms(), walk, max, visit, visit_ctx);
 }
 
 static enum tdm_err logoff(void *ctx, uint64_t ticket, tdm_session_id id)

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include "node/address/address.h"
+#include "node/clock.h"
 #include "node/data/internal.h"
 #include "node/log.h"
 #include "proto/bytes.h"
@@ -12,12 +14,13 @@ enum { SLOT_BITS = 16, SLOTS_START = 256 };
 
 /* --- ids --- */
 
-enum tdm_err tdm_conns_init(struct tdm_conns *conns)
+enum tdm_err tdm_conns_init(struct tdm_conns *conns, size_t max)
 {
 	memset(conns, 0, sizeof(*conns));
 	conns->slots = calloc(SLOTS_START, sizeof(*conns->slots));
 	conns->free = calloc(SLOTS_START, sizeof(*conns->free));
 	conns->cap = SLOTS_START;
+	conns->max = max;
 	return conns->slots && conns->free ? TDM_OK : TDM_ERR_NOMEM;
 }
 
@@ -52,7 +55,7 @@ static bool take_slot(struct tdm_conns *conns, struct tdm_conn *conn)
 
 	if (conns->free_len > 0)
 		slot = conns->free[--conns->free_len];
-	else if (conns->used < conns->cap || (conns->used < TDM_CONNS_MAX && grow(conns)))
+	else if (conns->used < conns->max && (conns->used < conns->cap || grow(conns)))
 		slot = conns->used++;
 	else
 		return false;
@@ -159,6 +162,7 @@ static void close_now(struct tdm_conn *conn, enum tdm_conn_end how)
 		tdm_stream_flush(conn);
 	}
 	conn->state = TDM_CONN_CLOSED;
+	tdm_turn_forget(conn);
 	uv_close((uv_handle_t *)&conn->tcp, on_closed);
 	uv_close((uv_handle_t *)&conn->timer, on_closed);
 	tdm_stream_deinit(conn);
@@ -179,6 +183,7 @@ static void drain(struct tdm_conn *conn)
 		conn->state = TDM_CONN_DRAIN;
 		set_mark(conn, TDM_SOCKET_MARK);
 		tdm_stream_goodbye(conn);
+		free_prelude(conn); /* who waits for the end holds as little as possible */
 		tdm_conn_deadline(conn, TDM_DRAIN_MS);
 		return;
 	}
@@ -236,16 +241,42 @@ void tdm_conn_complain(struct tdm_conn *conn, const char *what)
 	char peer[TDM_ADDR_TEXT_MAX + 8];
 
 	tdm_count(&conn->worker->counters.protocol_errors, 1);
+	if (!tdm_log_may(&conn->worker->complaints, "protocol errors", tdm_clock_ms()))
+		return;
 	tdm_endpoint_text(&conn->remote, peer);
 	tdm_log_info("protocol error peer=%s: %s", peer, what);
 }
 
 /* --- deadlines --- */
 
+/* True when it is us who are late. */
+static bool has_unread_input(const struct tdm_conn *conn)
+{
+	uv_os_fd_t fd;
+	int len = 0;
+
+	return uv_fileno((const uv_handle_t *)&conn->tcp, &fd) == 0 &&
+	       ioctl(fd, FIONREAD, &len) == 0 && len > 0;
+}
+
+/* Strangers who only take up room get less time as it becomes scarce. */
+static void newcomer_deadline(struct tdm_conn *conn, uint64_t after_ms)
+{
+	const struct tdm_worker *worker = conn->worker;
+	bool scarce = worker->conns.pending > worker->cfg.limits.pending / 2;
+
+	tdm_conn_deadline(conn, scarce && after_ms > TDM_HURRY_MS ? TDM_HURRY_MS : after_ms);
+}
+
 static void on_timer(uv_timer_t *timer)
 {
 	struct tdm_conn *conn = timer->data;
 
+	if ((conn->state == TDM_CONN_HANDSHAKE || conn->state == TDM_CONN_REQUEST) &&
+		has_unread_input(conn)) {
+		tdm_conn_deadline(conn, TDM_HURRY_MS);
+		return;
+	}
 	switch (conn->state) {
 	case TDM_CONN_HANDSHAKE:
 		tdm_conn_complain(conn, "TLS handshake takes too long");
@@ -278,7 +309,7 @@ void tdm_conn_await_request(struct tdm_conn *conn)
 {
 	conn->state = TDM_CONN_REQUEST;
 	conn->prelude->begun = false;
-	tdm_conn_deadline(conn, conn->worker->cfg.limits.request_ms);
+	newcomer_deadline(conn, conn->worker->cfg.limits.request_ms);
 }
 
 /* --- begin --- */
@@ -325,7 +356,7 @@ enum tdm_err tdm_conn_accept(struct tdm_listener *listener)
 	struct tdm_worker *worker = listener->worker;
 	struct tdm_conn *conn;
 
-	if (worker->conns.pending >= worker->cfg.limits.pending)
+	if (worker->conns.pending >= worker->cfg.limits.pending || !tdm_turn_accept(worker))
 		return TDM_ERR_FULL;
 	conn = calloc(1, sizeof(*conn));
 	if (!conn || !take_slot(&worker->conns, conn)) {
@@ -346,7 +377,7 @@ enum tdm_err tdm_conn_accept(struct tdm_listener *listener)
 		tdm_conn_end(conn, TDM_END_CLOSE, NULL);
 		return TDM_OK;
 	}
-	tdm_conn_deadline(conn, worker->cfg.limits.handshake_ms);
+	newcomer_deadline(conn, worker->cfg.limits.handshake_ms);
 	tdm_stream_read_start(conn);
 	return TDM_OK;
 }

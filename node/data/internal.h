@@ -6,6 +6,7 @@
  *   listener.c  sockets that accept
  *   conn.c      life of a connection: accept, deadlines, ways to end
  *   stream.c    TLS over the connection: ciphertext in and out
+ *   turn.c      what newcomers may take of one turn of the loop
  *   output.c    buffers of ciphertext on its way to the kernel
  *   request.c   HTTP requests and which part answers them
  *   login.c     config-auth
@@ -18,11 +19,13 @@
 #pragma once
 
 #include <stdatomic.h>
+#include <sys/queue.h>
 #include <uv.h>
 
 #include "node/data/msg.h"
 #include "node/data/tls.h"
 #include "node/data/worker.h"
+#include "node/log.h"
 #include "proto/authxml.h"
 #include "proto/connect.h"
 #include "proto/cstp.h"
@@ -41,8 +44,10 @@ enum {
 	TDM_WRONG_PASSWORDS_MAX = 3,
 
 	TDM_HANDSHAKE_MS = 20000,
-	TDM_REQUEST_MS = 30000, /* for a request to begin, and then to be complete */
-	TDM_DRAIN_MS = 2000,    /* for a client to take our last words */
+	TDM_REQUEST_MS = 30000,     /* for a request to begin, and then to be complete */
+	TDM_HURRY_MS = 3000,        /* for both, while half of the room for newcomers is taken */
+	TDM_DESCRIPTORS_KEPT = 256, /* of those the process may have, not for connections */
+	TDM_DRAIN_MS = 2000,        /* for a client to take our last words */
 	TDM_TCP_KEEPALIVE_S = 60,
 
 	TDM_READ_MAX = 64 * 1024,
@@ -140,6 +145,7 @@ struct tdm_conn {
 	bool tls_failed; /* nothing more can be encrypted */
 	bool broken;     /* output was lost */
 	bool shut;       /* FIN is queued */
+	bool waits_for_turn;
 	uint8_t handles; /* not closed yet by libuv */
 	tdm_member_id member;
 	tdm_conn_id id;
@@ -154,7 +160,8 @@ struct tdm_conn {
 	struct tdm_outbuf *out;    /* being filled */
 	struct tdm_outbuf *flight; /* given to libuv, not to be touched */
 	struct tdm_conn *dirty_next,
-		**dirty_prev; /* connections with output; prev NULL: not in it */
+		**dirty_prev;       /* connections with output; prev NULL: not in it */
+	TAILQ_ENTRY(tdm_conn) turn; /* among the handshakes that wait for their turn */
 	struct tdm_prelude *prelude;
 	struct tdm_tunnel tunnel; /* only in TDM_CONN_TUNNEL */
 };
@@ -171,7 +178,8 @@ struct tdm_listener {
 struct tdm_conns {
 	struct tdm_conn **slots;
 	size_t cap, used; /* used: slots below were taken at least once */
-	uint32_t *free;   /* stack of free slots below used */
+	size_t max;
+	uint32_t *free; /* stack of free slots below used */
 	size_t free_len;
 	uint64_t generation;
 	size_t open, pending;
@@ -209,9 +217,15 @@ struct tdm_worker {
 	struct tdm_listener *listeners;
 	struct tdm_conns conns;
 	struct tdm_conn *dirty;
+	struct {
+		uint64_t handshakes_ns; /* time that handshakes have taken */
+		unsigned accepts;
+		TAILQ_HEAD(, tdm_conn) waiting; /* handshakes with unread input */
+	} turn;                                 /* of the loop */
 	struct tdm_outpool outpool;
 	struct tdm_map sessions, routes;
 	struct tdm_worker_counters counters;
+	struct tdm_log_limit complaints;
 	/* scratch of one callback */
 	uint8_t cipher[TDM_READ_MAX];
 	uint8_t plain[TDM_CSTP_RECORD_MAX];
@@ -240,7 +254,8 @@ void tdm_listeners_resume(struct tdm_worker *worker);
 
 /* --- conn.c --- */
 
-enum tdm_err tdm_conns_init(struct tdm_conns *conns) TDM_MUST_USE;
+/* max: connections at a time, at most TDM_CONNS_MAX. */
+enum tdm_err tdm_conns_init(struct tdm_conns *conns, size_t max) TDM_MUST_USE;
 void tdm_conns_deinit(struct tdm_conns *conns);
 /* NULL when it has gone. */
 struct tdm_conn *tdm_conn_find(const struct tdm_worker *worker, tdm_conn_id id);
@@ -268,7 +283,7 @@ void tdm_stream_read_start(struct tdm_conn *conn);
 /* Encrypt and queue; one TLS record when len is at most TDM_CSTP_RECORD_MAX. A failure ends the
  * connection at its next event, TDM_ERR_CLOSED. */
 enum tdm_err tdm_stream_write(struct tdm_conn *conn, const void *data, size_t len) TDM_MUST_USE;
-/* Queue close_notify if the stream still works. */
+/* Queue close_notify if the stream still works; nothing can be written or read after it. */
 void tdm_stream_goodbye(struct tdm_conn *conn);
 /* True when a data packet may be queued. */
 bool tdm_stream_has_room(const struct tdm_conn *conn);
@@ -278,6 +293,19 @@ void tdm_stream_flush_all(struct tdm_worker *worker);
 bool tdm_stream_is_idle(const struct tdm_conn *conn);
 const char *tdm_stream_suite(const struct tdm_conn *conn);
 
+/* --- turn.c --- */
+
+void tdm_turn_init(struct tdm_worker *worker);
+/* Let those continue that wait. */
+void tdm_turn_begin(struct tdm_worker *worker);
+/* True when one more connection may be accepted in this turn. */
+bool tdm_turn_accept(struct tdm_worker *worker);
+/* True for a handshake that may not continue in this turn. */
+bool tdm_turn_is_over(const struct tdm_conn *conn);
+/* Read on in another turn. */
+void tdm_turn_wait(struct tdm_conn *conn);
+void tdm_turn_forget(struct tdm_conn *conn);
+
 /* --- request.c --- */
 
 /* Plaintext of the HTTP part. Returns what it took; less than len when the state changed. */
@@ -286,9 +314,9 @@ size_t tdm_request_input(struct tdm_conn *conn, const uint8_t *data, size_t len)
 void tdm_request_reply(struct tdm_conn *conn, struct tdm_http_reply *reply);
 /* Write a refusal with X-Reason and close. */
 void tdm_request_refuse(struct tdm_conn *conn, unsigned status, const char *reason);
-/* A token from a cookie or a form becomes session and verifier. */
-bool tdm_request_token(
-	const char *text, size_t len, tdm_session_id *session, uint8_t verifier[TDM_VERIFIER_LEN]);
+/* A token from a cookie or a form becomes session and verifier. Errors as of tdm_token_parse(). */
+enum tdm_err tdm_request_token(const char *text, size_t len, tdm_session_id *session,
+	uint8_t verifier[TDM_VERIFIER_LEN]) TDM_MUST_USE;
 
 /* Fixed answers for what browsers and other clients fetch; NULL when path is none of them. */
 struct tdm_page {

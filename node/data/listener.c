@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "node/clock.h"
 #include "node/data/internal.h"
 #include "node/log.h"
 
@@ -65,7 +66,8 @@ static void on_connection(uv_stream_t *server, int status)
 	struct tdm_listener *listener = server->data;
 
 	if (status < 0) {
-		tdm_log_warning("cannot accept a connection: %s", uv_strerror(status));
+		if (tdm_log_may(&listener->worker->complaints, "protocol errors", tdm_clock_ms()))
+			tdm_log_warning("cannot accept a connection: %s", uv_strerror(status));
 		return;
 	}
 	if (tdm_conn_accept(listener) == TDM_ERR_FULL)

@@ -100,11 +100,12 @@ static void end_session(struct tdm_conn *conn, const char *token, size_t len)
 	tdm_session_id session;
 	struct tdm_msg *msg;
 
-	if (!tdm_request_token(token, len, &session, verifier))
+	if (tdm_request_token(token, len, &session, verifier))
 		return;
 	msg = tdm_worker_msg(conn, TDM_MSG_LOGOUT);
 	if (msg) {
 		msg->logout.session = session;
+		msg->logout.reason = TDM_REASON_LOGOUT;
 		memcpy(msg->logout.verifier, verifier, sizeof(verifier));
 	}
 	tdm_worker_post(conn->worker, msg);
@@ -244,6 +245,7 @@ static void reply_complete(struct tdm_conn *conn, const struct tdm_msg_auth_resu
 
 void tdm_login_result(struct tdm_conn *conn, const struct tdm_msg_auth_result *result)
 {
+	conn->state = TDM_CONN_REQUEST; /* control has answered: it need not be told of the end */
 	switch (result->verdict) {
 	case TDM_AUTH_OK:
 		reply_complete(conn, result);

@@ -17,7 +17,7 @@ enum tdm_msg_kind {
 	TDM_MSG_AUTH,        /* check these credentials and make a session */
 	TDM_MSG_CONNECT,     /* a client showed a token and wants a tunnel */
 	TDM_MSG_TUNNEL_DOWN, /* a tunnel ended, also by SERVE off; not after STOP */
-	TDM_MSG_LOGOUT,      /* a client ended its session by HTTP */
+	TDM_MSG_LOGOUT,      /* a client ended its session by HTTP, or never got its token */
 	TDM_MSG_CONN_CLOSED, /* forget what this connection asked for */
 	TDM_MSG_SERVING,     /* listeners of a member are open, or why not (answer to SERVE on) */
 	TDM_MSG_STOPPED,     /* the data thread has closed everything (answer to STOP) */
@@ -83,6 +83,7 @@ struct tdm_msg_tunnel_down {
 struct tdm_msg_logout {
 	tdm_session_id session;
 	uint8_t verifier[TDM_VERIFIER_LEN];
+	enum tdm_reason reason;
 };
 
 struct tdm_msg_tunnel_close {

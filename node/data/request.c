@@ -6,20 +6,21 @@
 #include "proto/bytes.h"
 #include "proto/token.h"
 
-bool tdm_request_token(
+enum tdm_err tdm_request_token(
 	const char *text, size_t len, tdm_session_id *session, uint8_t verifier[TDM_VERIFIER_LEN])
 {
 	uint8_t bytes[TDM_TOKEN_BYTES];
 	struct tdm_token token;
+	enum tdm_err err = tdm_token_parse(text, len, &token);
 
-	if (tdm_token_parse(text, len, &token))
-		return false;
+	if (err)
+		return err;
 	*session = token.session_id;
 	tdm_token_bytes(&token, bytes);
 	tdm_sha256(bytes, sizeof(bytes), verifier);
 	tdm_token_wipe(&token);
 	tdm_bytes_wipe(bytes, sizeof(bytes));
-	return true;
+	return TDM_OK;
 }
 
 /* --- replies --- */
@@ -173,9 +174,14 @@ size_t tdm_request_input(struct tdm_conn *conn, const uint8_t *data, size_t len)
 	size_t took = 0;
 	enum tdm_err err;
 
+	if (conn->flight) { /* more than the kernel takes: it would pile up here */
+		tdm_conn_complain(conn, "asks on without reading the answers");
+		tdm_conn_end(conn, TDM_END_CLOSE, NULL);
+		return len;
+	}
 	if (!prelude->begun) {
+		tdm_conn_await_request(conn);
 		prelude->begun = true;
-		tdm_conn_deadline(conn, conn->worker->cfg.limits.request_ms);
 	}
 	err = tdm_http_parser_feed(&prelude->parser, data, len, &took);
 	if (err) {

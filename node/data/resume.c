@@ -56,21 +56,31 @@ static void describe(struct tdm_conn *conn, struct tdm_tunnel_desc *tunnel)
 		tdm_tcp_numbers(fd, &tunnel->seq, &tunnel->ack);
 }
 
+/* Only what can be no token at all is refused for good. */
+static void refuse_token(struct tdm_conn *conn, enum tdm_err err)
+{
+	const char *why = tdm_refusal_text(TDM_REFUSAL_BAD_TOKEN);
+
+	tdm_conn_complain(conn, why);
+	tdm_request_refuse(conn,
+		err == TDM_ERR_VERSION ? 503 : tdm_refusal_status(TDM_REFUSAL_BAD_TOKEN), why);
+}
+
 static void ask(struct tdm_conn *conn, const struct tdm_connect_request *connect)
 {
 	struct tdm_prelude *prelude = conn->prelude;
 	struct tdm_msg *msg = tdm_worker_msg(conn, TDM_MSG_CONNECT);
+	enum tdm_err err;
 
 	if (!msg) {
 		tdm_request_refuse(conn, 503, tdm_refusal_text(TDM_REFUSAL_BUSY));
 		return;
 	}
-	if (!tdm_request_token(connect->token, connect->token_len, &msg->connect.session,
-		    msg->connect.verifier)) {
+	err = tdm_request_token(
+		connect->token, connect->token_len, &msg->connect.session, msg->connect.verifier);
+	if (err) {
 		tdm_msg_free(msg);
-		tdm_conn_complain(conn, tdm_refusal_text(TDM_REFUSAL_BAD_TOKEN));
-		tdm_request_refuse(conn, tdm_refusal_status(TDM_REFUSAL_BAD_TOKEN),
-			tdm_refusal_text(TDM_REFUSAL_BAD_TOKEN));
+		refuse_token(conn, err);
 		return;
 	}
 	prelude->session = msg->connect.session;

@@ -9,6 +9,7 @@
 #include <wolfssl/ssl.h>
 
 #include "node/data/internal.h"
+#include "proto/bytes.h"
 
 /* --- output --- */
 
@@ -148,10 +149,18 @@ enum tdm_err tdm_stream_write(struct tdm_conn *conn, const void *data, size_t le
 	return TDM_OK;
 }
 
+static void free_tls(struct tdm_conn *conn)
+{
+	if (conn->ssl)
+		wolfSSL_free(conn->ssl);
+	conn->ssl = NULL;
+}
+
 void tdm_stream_goodbye(struct tdm_conn *conn)
 {
 	if (conn->ssl && !conn->tls_failed && !conn->broken && wolfSSL_is_init_finished(conn->ssl))
 		wolfSSL_shutdown(conn->ssl);
+	free_tls(conn);
 	mark_dirty(conn);
 }
 
@@ -187,8 +196,10 @@ static void fail(struct tdm_conn *conn, int error)
 
 static bool handshake(struct tdm_conn *conn)
 {
+	uint64_t since = uv_hrtime();
 	int ret = wolfSSL_accept(conn->ssl);
 
+	conn->worker->turn.handshakes_ns += uv_hrtime() - since;
 	if (ret == WOLFSSL_SUCCESS) {
 		tdm_count(&conn->worker->counters.handshakes, 1);
 		tdm_conn_await_request(conn);
@@ -208,6 +219,7 @@ static void deliver(struct tdm_conn *conn, uint8_t *data, size_t len)
 	while (len > 0 && conn->state == TDM_CONN_REQUEST) {
 		size_t took = tdm_request_input(conn, data, len);
 
+		tdm_bytes_wipe(data, took); /* requests carry passwords and tokens */
 		data += took;
 		len -= took;
 	}
@@ -247,7 +259,7 @@ static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
 
 	(void)suggested;
 	buf->base = (char *)conn->worker->cipher;
-	buf->len = sizeof(conn->worker->cipher);
+	buf->len = tdm_turn_is_over(conn) ? 0 : sizeof(conn->worker->cipher);
 }
 
 static void on_read(uv_stream_t *stream, ssize_t nread, const uv_buf_t *buf)
@@ -256,6 +268,10 @@ static void on_read(uv_stream_t *stream, ssize_t nread, const uv_buf_t *buf)
 
 	if (nread == 0)
 		return;
+	if (nread == UV_ENOBUFS) { /* on_alloc wants the input to stay where it is */
+		tdm_turn_wait(conn);
+		return;
+	}
 	if (nread < 0) {
 		tdm_conn_end(conn, TDM_END_CLOSE,
 			nread == UV_EOF ? "closed by the client" : "connection lost");
@@ -292,9 +308,7 @@ enum tdm_err tdm_stream_init(struct tdm_conn *conn)
 void tdm_stream_deinit(struct tdm_conn *conn)
 {
 	unmark_dirty(conn);
-	if (conn->ssl)
-		wolfSSL_free(conn->ssl);
-	conn->ssl = NULL;
+	free_tls(conn);
 	drop_out(conn);
 }
 

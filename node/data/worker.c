@@ -146,6 +146,28 @@ static void return_tunnel(struct tdm_worker *worker, const struct tdm_msg *msg)
 	tdm_worker_post(worker, down);
 }
 
+/* The client went away while control made its session: nobody holds the token. */
+static void return_session(struct tdm_worker *worker, const struct tdm_msg *msg)
+{
+	const struct tdm_msg_auth_result *result = &msg->auth_result;
+	uint8_t verifier[TDM_VERIFIER_LEN];
+	tdm_session_id session;
+	struct tdm_msg *logout;
+
+	if (result->verdict != TDM_AUTH_OK ||
+		tdm_request_token(result->token, strlen(result->token), &session, verifier))
+		return;
+	logout = tdm_msg_new(TDM_MSG_LOGOUT);
+	if (logout) {
+		logout->thread = worker->cfg.number;
+		logout->member = msg->member;
+		logout->logout.session = session;
+		logout->logout.reason = TDM_REASON_CONNECT_TIMEOUT;
+		memcpy(logout->logout.verifier, verifier, sizeof(verifier));
+	}
+	tdm_worker_post(worker, logout);
+}
+
 static void stop(struct tdm_worker *worker)
 {
 	worker->stopping = true;
@@ -166,6 +188,8 @@ static void dispatch(struct tdm_worker *worker, struct tdm_msg *msg)
 	case TDM_MSG_AUTH_RESULT:
 		if (conn && conn->state == TDM_CONN_WAIT_AUTH)
 			tdm_login_result(conn, &msg->auth_result);
+		else
+			return_session(worker, msg);
 		break;
 	case TDM_MSG_CONNECT_RESULT:
 		if (conn && conn->state == TDM_CONN_WAIT_RESUME)
@@ -206,6 +230,7 @@ enum tdm_err tdm_worker_send(struct tdm_worker *worker, struct tdm_msg *msg)
 
 static void on_flush(uv_prepare_t *prepare)
 {
+	tdm_turn_begin(prepare->data);
 	tdm_stream_flush_all(prepare->data);
 }
 
@@ -328,7 +353,21 @@ static void raise_descriptor_limit(void)
 	}
 }
 
-static void set_limits(struct tdm_worker *worker)
+/* When descriptors run out, so do files and the other threads' sockets: leave them some. */
+static size_t conns_max(const struct tdm_worker *worker)
+{
+	size_t max = TDM_CONNS_MAX;
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return max;
+	limit.rlim_cur -= limit.rlim_cur > 2 * TDM_DESCRIPTORS_KEPT ? TDM_DESCRIPTORS_KEPT
+								    : limit.rlim_cur / 2;
+	limit.rlim_cur /= worker->cfg.config->data_threads;
+	return limit.rlim_cur < max ? limit.rlim_cur : max;
+}
+
+static void set_limits(struct tdm_worker *worker, size_t conns)
 {
 	struct tdm_worker_config *cfg = &worker->cfg;
 
@@ -338,6 +377,8 @@ static void set_limits(struct tdm_worker *worker)
 		cfg->limits.request_ms = TDM_REQUEST_MS;
 	if (cfg->limits.pending == 0)
 		cfg->limits.pending = TDM_CONNS_PENDING_MAX;
+	if (cfg->limits.pending > conns / 2)
+		cfg->limits.pending = (uint32_t)(conns / 2);
 }
 
 enum tdm_err tdm_worker_start(
@@ -345,14 +386,17 @@ enum tdm_err tdm_worker_start(
 {
 	struct tdm_worker *worker = calloc(1, sizeof(*worker));
 	uint64_t seed;
+	size_t conns;
 	int error;
 
 	if (!worker)
 		return tdm_diag_set(diag, TDM_ERR_NOMEM, "out of memory");
 	tdm_random(&seed, sizeof(seed));
 	worker->cfg = *config;
-	set_limits(worker);
+	tdm_turn_init(worker);
 	raise_descriptor_limit();
+	conns = conns_max(worker);
+	set_limits(worker, conns);
 	error = uv_loop_init(&worker->loop);
 	if (error < 0) {
 		free(worker);
@@ -360,7 +404,7 @@ enum tdm_err tdm_worker_start(
 			config->number, uv_strerror(error));
 	}
 	if (tdm_queue_init(&worker->inbox, TDM_INBOX_CAPACITY, &worker->wake) ||
-		tdm_conns_init(&worker->conns) || tdm_map_init(&worker->sessions, seed) ||
+		tdm_conns_init(&worker->conns, conns) || tdm_map_init(&worker->sessions, seed) ||
 		tdm_map_init(&worker->routes, seed))
 		error = UV_ENOMEM;
 	if (!error)

@@ -20,7 +20,8 @@ static void on_status(void *ctx, struct tdm_cluster_status *out)
 	out->nodes_len = out->members_len = 1;
 }
 
-static void on_sessions(void *ctx, tdm_session_visit *visit, void *visit_ctx)
+static bool on_sessions(void *ctx, struct tdm_session_walk *walk, size_t max,
+	tdm_session_visit *visit, void *visit_ctx)
 {
 	static const struct tdm_policy policy = { .name = "staff" };
 	static const struct tdm_record record = { .id = 1,
@@ -31,7 +32,10 @@ static void on_sessions(void *ctx, tdm_session_visit *visit, void *visit_ctx)
 		.group = "staff" };
 
 	(void)ctx;
-	visit(visit_ctx, &record, &policy, 0, false);
+	assert(max > 0);
+	if (walk->at++ == 0)
+		visit(visit_ctx, &record, &policy, 0, false);
+	return walk->at > 2;
 }
 
 static enum tdm_err on_logoff(void *ctx, uint64_t ticket, tdm_session_id id)
@@ -49,14 +53,18 @@ static void fuzz_request(const uint8_t *data, size_t size, bool admin)
 		.ops = { .status = on_status, .sessions = on_sessions, .logoff = on_logoff } };
 	struct tdm_control_out out = { .bytes = 0 };
 	struct tdm_control_logoff logoff = { .ticket = 0 };
+	struct tdm_control_listing listing = { .request = NULL };
 	struct tdm_control_request request = { .config = &control,
 		.identity = { .config = &config, .version = "0" },
 		.peer = { .admin = admin },
 		.ticket = 1,
 		.logoff = &logoff,
+		.listing = &listing,
 		.out = &out };
 
 	tdm_control_request(&request, data, size);
+	while (listing.request)
+		tdm_control_request_list(&request);
 	assert(out.bytes > TDM_CONTROL_HEADER && !out.failed && !logoff.ticket);
 	tdm_control_out_clear(&out);
 	assert(out.bytes == 0);

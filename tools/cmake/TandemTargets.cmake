@@ -72,5 +72,6 @@ function(tandem_unit name)
 	add_test(NAME unit-${name} COMMAND unit-${name} WORKING_DIRECTORY "${CMAKE_SOURCE_DIR}")
 	# Criterion does not look at the exit code of a test's process, where a leak shows.
 	set_tests_properties(unit-${name} PROPERTIES TIMEOUT 120
+		ENVIRONMENT "LSAN_OPTIONS=suppressions=${CMAKE_SOURCE_DIR}/tests/unit/foreign-leaks:print_suppressions=0"
 		FAIL_REGULAR_EXPRESSION "ERROR: [A-Za-z]*Sanitizer;runtime error:")
 endfunction()

@@ -128,7 +128,7 @@ void tdm_status_text(
 	print_links(out, status, links);
 	fprintf(out,
 		"\nsessions: %" PRIu64 " (%" PRIu64 " active, %" PRIu64 " inactive), %" PRIu64
-		" without a copy on another node, %" PRIu64 " being committed\n",
+		" unprotected, %" PRIu64 " being committed\n",
 		totals.sessions, totals.active, totals.inactive, status->unprotected,
 		status->pending_commits);
 }

@@ -4,27 +4,40 @@
 
 LEAK_LOGINS=1000
 
+asan_build() (
+	cd "$ROOT" || exit 1
+	[ -f build/asan/build.ninja ] || cmake --preset asan || exit 1
+	cmake --build build/asan --target tandemd tandemctl tandem-load cpg-watch
+)
+
 use_asan_build() {
 	BUILD=$BUILD_ASAN
-	[ -d "$BUILD" ] || [ -n "${TANDEM_BUILD_ASAN:-}" ] || {
-		say "building with AddressSanitizer"
-		(cd "$ROOT" && cmake --preset asan && cmake --build build/asan) >&2 ||
-			die "the asan build failed"
-	}
+	if [ -z "${TANDEM_BUILD_ASAN:-}" ]; then
+		say "bringing build/asan up to date"
+		asan_build >"$ROOT/build/asan-build.log" 2>&1 ||
+			die "the asan build failed; see $ROOT/build/asan-build.log"
+	fi
 	find_bin
 	export ASAN_OPTIONS=detect_leaks=1:abort_on_error=0 UBSAN_OPTIONS=print_stacktrace=1
 }
 
+# All logins done, or a daemon that has ended.
+leak_over() {
+	! pid_load "$D/login.pid" >/dev/null || [ -s "$D/n1/tandemd.rc" ] || [ -s "$D/n2/tandemd.rc" ]
+}
+
 drill_login_logout_leak() {
 	local n ok why='' rc node
-	use_asan_build
+	BUILD=$BUILD_ASAN
+	find_bin
 	lab_owner >/dev/null || die "no owner"
 	log_mark
-	load_run login --logout --count "$LEAK_LOGINS" --concurrency 4 \
-		>"$D/login.json" 2>"$D/login.log"
+	load_start "$D/login" login --logout --count "$LEAK_LOGINS" --concurrency 4
+	wait_for 180 leak_over || why="not through after 180 s"
+	pid_stop "$(pid_load "$D/login.pid")" 5
 	ok=$(jq -r '.logged_in // 0' "$D/login.json" 2>/dev/null)
 	[ "${ok:-0}" = "$LEAK_LOGINS" ] ||
-		why="${ok:-0} of $LEAK_LOGINS logins: $(tail -n 1 "$D/login.log")"
+		why="${why:+$why; }${ok:-0} of $LEAK_LOGINS logins: $(tail -n 1 "$D/login.log")"
 	n=$(logins load)
 	node_stop_all
 	for node in $(lab_nodes); do

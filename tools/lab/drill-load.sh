@@ -4,11 +4,14 @@
 
 STORM_COUNT=4000         # more than a round can do
 STORM_CONCURRENCY=32
+RING_TIMEOUT_US=300000   # of the fast profile, with some reserve
 MASS_SESSIONS=200
 
 # In turn: the process alone; the whole node; the whole node a moment after it lost sight of the
 # other. In that moment Corosync still gives it its own messages, which nobody else will ever see.
-storm_kill() { # node kind
+storm_kill() { # node kind; JUDGED: how many of the tokens had to survive, when not all
+	local lines cut_us
+	JUDGED=
 	case $2 in
 	1)
 		node_kill "$1" daemon
@@ -17,9 +20,14 @@ storm_kill() { # node kind
 		node_kill "$1" node
 		;;
 	0)
+		lines=$(wc -l <"$D/storm.tokens")
+		cut_us=$(now_us)
 		ring_cut "$1"
-		nap "0.$(printf '%03d' $((RANDOM % 250)))"
+		nap "0.$(printf '%03d' $((RANDOM % 150)))"
 		node_kill "$1" node
+		# Later than token + consensus the node knows that it is alone. With two_node it goes on,
+		# and what it hands out then is unprotected, as it says itself.
+		[ $((KILL_US - cut_us)) -lt "$RING_TIMEOUT_US" ] || JUDGED=$lines
 		;;
 	esac
 }
@@ -39,6 +47,11 @@ drill_login_storm_kill() {
 	wait_for 30 node_is_owner "$survivor" || die "$survivor did not take over"
 	nap 0.3
 	pid_stop "$(pid_load "$D/storm.pid")" 5
+	[ -z "$JUDGED" ] || {
+		say "  the machine is slow: only $JUDGED tokens from before the cut are judged"
+		head -n "$JUDGED" "$tokens" >"$tokens.judged"
+		mv "$tokens.judged" "$tokens"
+	}
 	n=$(wc -l <"$tokens")
 	load_run resume --logout --timeout 10 --tokens "$tokens" --concurrency "$STORM_CONCURRENCY" \
 		>"$D/resume.json" 2>"$D/resume.log"
@@ -59,12 +72,12 @@ drill_mass_resume() {
 	local victim survivor why='' sum detect resumed moved lost=0 n pid
 	victim=$(lab_owner) || die "no owner to kill"
 	survivor=$(other_node "$victim")
-	log_mark
 	watch_start
 	load_hold_start "$MASS_SESSIONS"
 	wait_for 60 hold_up "$victim" "$MASS_SESSIONS" && pid=$(client_pid load) ||
 		die "not $MASS_SESSIONS sessions in 60 s: $(tail -n 1 "$(client_dir load)/hold.log")"
 	nap 1
+	log_mark
 	node_kill "$victim" node
 	wait_for 30 node_is_owner "$survivor" || die "$survivor did not take over"
 	wait_for 30 sessions_up "$survivor" "$MASS_SESSIONS"
@@ -80,9 +93,9 @@ drill_mass_resume() {
 	[ "$resumed" = "$MASS_SESSIONS" ] && [ "$lost" = 0 ] ||
 		why="$resumed of $MASS_SESSIONS resumed, $lost lost"
 	[ "$moved" = 0 ] || why="${why:+$why; }$moved inner addresses changed"
-	[ "$n" = "$MASS_SESSIONS" ] || why="${why:+$why; }$n logins instead of $MASS_SESSIONS"
+	[ "$n" = 0 ] || why="${why:+$why; }$n logins after the failure"
 	result load "$([ "$resumed" = "$MASS_SESSIONS" ] && echo true || echo false)" \
-		"$([ "$moved" = 0 ] && echo true || echo false)" "$n" "$lost" \
+		"$([ "$moved" = 0 ] && echo true || echo false)" "$((MASS_SESSIONS + n))" "$lost" \
 		"$(jq -r '.silence_ms.max // ""' "$sum")" "$detect" "$why"
 	watch_stop
 	node_start "$victim"

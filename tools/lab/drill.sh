@@ -11,6 +11,7 @@ drill_table() {
 		kill-daemon        5  2  the owner's daemon is killed; clients go on at the other node
 		kill-node          5  2  daemon and corosync killed, cables out; clients go on
 		login-storm-kill  20  2  killed at a random moment of a login storm: no token is lost
+		cut-cluster-links  1  2  Corosync cut off, both alive: one of them owns, nobody notices
 		frozen-active      1  2  a frozen owner falls silent, and stays so after it thaws
 		mass-resume        1  2  200 sessions resume on the other node
 		login-logout-leak  1  2  1000 logins and logouts under AddressSanitizer, clean end

@@ -184,6 +184,13 @@ void tdm_load_link_probe(struct tdm_load_link *link, bool on)
 			sizeof(opts[i].value));
 }
 
+void tdm_load_link_finish(struct tdm_load_link *link)
+{
+	(void)wolfSSL_shutdown(link->ssl);
+	if (link->out_len == 0)
+		(void)shutdown(link->fd, SHUT_WR);
+}
+
 void tdm_load_link_close(struct tdm_load_link *link, bool goodbye)
 {
 	if (link->ssl) {

@@ -50,6 +50,9 @@ enum tdm_err tdm_load_link_write(
 enum tdm_err tdm_load_link_flush(struct tdm_load_link *link) TDM_MUST_USE;
 /* Let the kernel probe an idle connection, for states in which only the server can speak. */
 void tdm_load_link_probe(struct tdm_load_link *link, bool on);
+/* Nothing more will be written: close_notify and FIN, reading goes on. Who closes first keeps the
+ * port busy for a minute, and that should be the client, not the gateway. */
+void tdm_load_link_finish(struct tdm_load_link *link);
 /* Close; with goodbye a TLS close_notify is tried first. Allowed on a closed link. */
 void tdm_load_link_close(struct tdm_load_link *link, bool goodbye);
 /* Why the last call failed. */

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "llhttp.h"
+#include <llhttp.h>
 
 enum {
 	STATUS_OK = 200,

@@ -174,6 +174,7 @@ void tdm_load_tunnel_bye(struct tdm_load_engine *e, struct tdm_load_session *s)
 		return;
 	e->stats.up--;
 	tdm_load_session_move(s, TDM_LOAD_BYE);
+	tdm_load_link_finish(&s->link);
 	s->wait_us = e->now_us + BYE_LIMIT_US;
 }
 

@@ -2,6 +2,7 @@
 #include <arpa/inet.h>
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -39,20 +40,42 @@ struct client *client_open(struct fixture *f)
 	return client_open_after(f, -1);
 }
 
-struct client *client_open_after(struct fixture *f, int fd)
+static struct client *client_new(struct fixture *f)
 {
 	struct client *c = calloc(1, sizeof(*c));
 
 	cr_assert_not_null(c);
 	c->fd = client_raw(f);
-	if (fd >= 0)
-		close(fd);
 	c->ctx = wolfSSL_CTX_new(wolfSSLv23_client_method());
 	wolfSSL_CTX_set_verify(c->ctx, WOLFSSL_VERIFY_NONE, NULL);
 	c->ssl = wolfSSL_new(c->ctx);
 	wolfSSL_set_fd(c->ssl, c->fd);
+	return c;
+}
+
+struct client *client_open_after(struct fixture *f, int fd)
+{
+	struct client *c = client_new(f);
+
+	if (fd >= 0)
+		close(fd);
 	cr_assert_eq(wolfSSL_connect(c->ssl), WOLFSSL_SUCCESS);
 	return c;
+}
+
+void client_open_all(struct fixture *f, struct client **out, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		int flags;
+
+		out[i] = client_new(f);
+		flags = fcntl(out[i]->fd, F_GETFL);
+		fcntl(out[i]->fd, F_SETFL, flags | O_NONBLOCK);
+		(void)wolfSSL_connect(out[i]->ssl);
+		fcntl(out[i]->fd, F_SETFL, flags);
+	}
+	for (size_t i = 0; i < n; i++)
+		cr_assert_eq(wolfSSL_connect(out[i]->ssl), WOLFSSL_SUCCESS, "client %zu", i);
 }
 
 void client_close(struct client *c)

@@ -27,10 +27,15 @@ static void answer_auth(struct fixture *f, const struct tdm_msg *ask)
 	struct tdm_msg_auth_result *result = &msg->auth_result;
 
 	msg->conn = ask->conn;
+	msg->member = ask->member;
 	result->verdict = TDM_AUTH_WRONG;
 	if (strcmp(ask->auth.user, FIXTURE_BUSY) == 0) {
 		result->verdict = TDM_AUTH_BUSY;
 		snprintf(result->why, sizeof(result->why), "come back later");
+	} else if (strcmp(ask->auth.user, FIXTURE_GONE) == 0) {
+		msg->conn++; /* a slot that nobody has, as after a close */
+		result->verdict = TDM_AUTH_OK;
+		snprintf(result->token, sizeof(result->token), "%s", f->sessions[0].token);
 	} else if (strcmp(ask->auth.user, FIXTURE_USER) == 0 &&
 		   strcmp(ask->auth.password, FIXTURE_PASSWORD) == 0) {
 		result->verdict = TDM_AUTH_OK;

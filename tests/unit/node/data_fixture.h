@@ -12,6 +12,7 @@
 #define FIXTURE_USER     "alice"
 #define FIXTURE_PASSWORD "correct horse"
 #define FIXTURE_BUSY     "busy" /* this user name is told to come back later */
+#define FIXTURE_GONE     "gone" /* this one is answered when the connection has gone */
 #define FIXTURE_AGENT    "Open AnyConnect VPN Agent v9.01"
 
 enum {
@@ -68,6 +69,8 @@ struct client *client_open(struct fixture *f);
 int client_raw(struct fixture *f);
 /* The same as client_open, but closes fd between the TCP connection and the handshake. */
 struct client *client_open_after(struct fixture *f, int fd);
+/* n at the same time; all say hello before any is answered. */
+void client_open_all(struct fixture *f, struct client **out, size_t n);
 void client_close(struct client *c);
 void client_send(struct client *c, const void *data, size_t len);
 /* True when the server has sent something within wait_ms. */

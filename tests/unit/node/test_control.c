@@ -25,6 +25,7 @@ struct fixture {
 	struct tdm_control_socket *socket;
 	char dir[64];
 	size_t sessions; /* how many the table has */
+	size_t pieces;   /* times that it was asked for some */
 	/* logoffs asked for */
 	uint64_t ticket;
 	tdm_session_id ended[SESSIONS_MAX];
@@ -55,22 +56,28 @@ static void on_status(void *ctx, struct tdm_cluster_status *out)
 	out->quorate = out->connected = true;
 }
 
-static void on_sessions(void *ctx, tdm_session_visit *visit, void *visit_ctx)
+static bool on_sessions(void *ctx, struct tdm_session_walk *walk, size_t max,
+	tdm_session_visit *visit, void *visit_ctx)
 {
 	static struct tdm_policy policy = { .name = "staff" };
 	static struct tdm_record record;
 
 	(void)ctx;
-	for (size_t i = 0; i < f.sessions; i++) {
+	f.pieces++;
+	for (; max && walk->at < f.sessions; walk->at++) {
+		size_t i = walk->at;
+
 		record = (struct tdm_record){ .id = i + 1,
 			.index = (uint32_t)(i + 1) * 32,
 			.member = 1,
 			.state = i % 2 ? TDM_SESSION_INACTIVE : TDM_SESSION_ACTIVE,
 			.group = "staff" };
 		snprintf(record.user, sizeof(record.user), "user%zu", i % 10);
+		max--;
 		if (!visit(visit_ctx, &record, &policy, 0, false))
-			return;
+			max = 0;
 	}
+	return walk->at == f.sessions;
 }
 
 static enum tdm_err on_logoff(void *ctx, uint64_t ticket, tdm_session_id id)
@@ -231,8 +238,10 @@ Test(control, sessions_by_the_thousand_and_by_filter)
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct call call = { .run = tdm_ctl_sessions };
 
+		f.pieces = 0;
 		memcpy(call.argv, cases[i].argv, sizeof(call.argv));
 		run(&call);
+		cr_expect_geq(f.pieces, 2000 / 128, "the loop stood still for all at once");
 		cr_expect_eq(call.code, TDM_CTL_OK);
 		cr_expect_eq(count(call.text, "\"index\":"), cases[i].sessions, "case %zu", i);
 		free(call.text);
@@ -464,16 +473,18 @@ Test(control, a_file_in_the_way_is_left_alone)
 /* Closing with a client in the middle of everything leaks nothing (the sanitizer looks). */
 Test(control, closes_with_clients_connected)
 {
-	int idle = dial(), asking = dial();
+	int idle = dial(), asking = dial(), listing = dial();
 
-	f.sessions = 1;
+	f.sessions = 100000;
 	cr_expect_eq(send(asking, "\x00\x00\x00\x04\x1a\x02\x08\x20", 8, 0), 8); /* logoff 32 */
+	cr_expect_eq(send(listing, "\x00\x00\x00\x02\x12\x00", 6, 0), 6);
 	while (!f.ended_len)
 		uv_run(&f.loop, UV_RUN_ONCE);
 	cr_expect_eq(send(idle, "\x00\x00", 2, 0), 2);
 	uv_run(&f.loop, UV_RUN_NOWAIT);
 	close(idle);
 	close(asking);
+	close(listing);
 }
 
 /* --- without a daemon --- */

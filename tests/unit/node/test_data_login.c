@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#define _GNU_SOURCE /* memmem */
 #include <criterion/criterion.h>
 #include <string.h>
 
-#include "tests/unit/node/data_fixture.h"
+#include "node/data/internal.h"
+#include "tests/unit/node/data_fixture_internal.h"
 
 TestSuite(data_login, .timeout = 30);
 
@@ -242,5 +244,44 @@ Test(data_login, closed_while_waiting)
 	cr_assert_eq(closed->conn, ask->conn);
 	tdm_msg_free(closed);
 	tdm_msg_free(ask);
+	fixture_end(f);
+}
+
+/* What was decrypted stays in no buffer of the data thread. */
+Test(data_login, password_and_token_are_wiped)
+{
+	struct fixture *f = fixture_start(NULL);
+	struct client *c = client_open(f);
+	const struct tdm_worker *worker = f->worker;
+
+	post_password(c, FIXTURE_USER, FIXTURE_PASSWORD, "");
+	cr_assert_eq(client_reply(c, reply), 200);
+	cr_assert_null(memmem(worker, sizeof(*worker), FIXTURE_PASSWORD, strlen(FIXTURE_PASSWORD)));
+	cr_assert_eq(client_connect(c, fixture_token(f, 0), reply), 200);
+	cr_assert_null(
+		memmem(worker, sizeof(*worker), fixture_token(f, 0), strlen(fixture_token(f, 0))));
+	client_close(c);
+	fixture_end(f);
+}
+
+/* The client closes while its login is under way: nobody holds the token, the session must end. */
+Test(data_login, token_that_nobody_gets_is_given_back)
+{
+	struct fixture *f = fixture_start(NULL);
+	struct client *c = client_open(f);
+	struct tdm_msg *msg;
+	tdm_session_id session;
+	uint8_t verifier[TDM_VERIFIER_LEN];
+
+	post_password(c, FIXTURE_GONE, FIXTURE_PASSWORD, "");
+	msg = fixture_expect(f, TDM_MSG_LOGOUT);
+	cr_assert_eq(tdm_request_token(fixture_token(f, 0), TDM_TOKEN_TEXT_LEN, &session, verifier),
+		TDM_OK);
+	cr_assert_eq(msg->logout.session, session);
+	cr_assert_arr_eq(msg->logout.verifier, verifier, sizeof(verifier));
+	cr_assert_eq(msg->logout.reason, TDM_REASON_CONNECT_TIMEOUT);
+	cr_assert_eq(msg->member, 1);
+	tdm_msg_free(msg);
+	client_close(c);
 	fixture_end(f);
 }

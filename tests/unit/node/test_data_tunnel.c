@@ -306,6 +306,13 @@ Test(data_tunnel, refusals)
 	client_close(c);
 
 	c = client_open(f);
+	snprintf(token, sizeof(token), "%s", fixture_token(f, 0));
+	cr_assert_eq(token[1], 'Q');
+	token[1] = 'g'; /* version 2: a newer node may know it */
+	cr_assert_eq(client_connect(c, token, reply), 503);
+	client_close(c);
+
+	c = client_open(f);
 	client_get(c, "CONNECT", "/CSCOSSLC/tunnel", "");
 	cr_assert_eq(client_reply(c, reply), 401);
 	client_close(c);

@@ -189,6 +189,42 @@ Test(data_worker, silent_clients)
 	fixture_end(f);
 }
 
+/* When strangers have taken half of the room, the later ones have to be quick: who is real gets a
+ * place long before the usual time is over. */
+Test(data_worker, silent_clients_cannot_take_all_places)
+{
+	struct fixture *f = fixture_start(&(struct fixture_options){ .pending = 4 });
+	int raw[4];
+	struct client *c;
+
+	for (int i = 0; i < 4; i++)
+		raw[i] = client_raw(f);
+	c = client_open(f);
+	client_get(c, "GET", "/1/binaries/update.txt", "");
+	cr_assert_eq(client_reply(c, reply), 200);
+	for (int i = 0; i < 4; i++)
+		close(raw[i]);
+	client_close(c);
+	fixture_end(f);
+}
+
+/* More handshakes than fit into one turn of the loop: all get theirs. */
+Test(data_worker, handshakes_take_turns)
+{
+	enum { CLIENTS = 100 };
+	struct fixture *f = fixture_start(NULL);
+	struct client *clients[CLIENTS];
+
+	client_open_all(f, clients, CLIENTS);
+	for (int i = 0; i < CLIENTS; i++) {
+		client_get(clients[i], "GET", "/1/binaries/update.txt", "");
+		cr_assert_eq(client_reply(clients[i], reply), 200);
+	}
+	for (int i = 0; i < CLIENTS; i++)
+		client_close(clients[i]);
+	fixture_end(f);
+}
+
 /* A byte now and then does not prolong the time for a request. */
 Test(data_worker, slowloris)
 {

@@ -133,3 +133,53 @@ Test(log, threads_do_not_mix_lines)
 	}
 	cr_expect_eq(lines, THREADS * LINES);
 }
+
+static int count(const char *text, const char *word)
+{
+	int n = 0;
+
+	for (; (text = strstr(text, word)); text++)
+		n++;
+	return n;
+}
+
+/* What strangers cause is told, but cannot fill the disk or hide the rest. */
+Test(log, strangers_get_so_many_lines)
+{
+	struct tdm_log_limit limit = { 0 };
+	const tdm_ms start = 1000000;
+
+	for (int i = 0; i < 1000; i++)
+		if (tdm_log_may(&limit, "noise", start))
+			tdm_log_info("knock");
+	cr_expect_eq(count(slurp(path), "knock"), 100);
+	for (tdm_ms now = start; now < start + 10000; now++)
+		if (tdm_log_may(&limit, "noise", now))
+			tdm_log_info("again");
+	cr_expect_eq(count(slurp(path), "again"), 9 * 20);
+	cr_expect_not_null(strstr(slurp(path), "noise: 1900 lines were left out"), "is: %.200s",
+		strstr(slurp(path), "noise"));
+}
+
+/* Nobody reads the pipe: the line is lost, the daemon goes on, and says so later. */
+Test(log, a_reader_that_sleeps_stops_nobody)
+{
+	static char drain[1 << 20];
+	int ends[2], stderr_before = dup(STDERR_FILENO);
+	ssize_t n;
+
+	cr_assert_eq(pipe(ends), 0);
+	cr_assert_geq(dup2(ends[1], STDERR_FILENO), 0);
+	cr_expect_eq(tdm_log_open(NULL, TDM_LOG_INFO, "n1", NULL), TDM_OK);
+	for (int i = 0; i < 10000; i++)
+		tdm_log_info("a line that is written whether anybody reads or not");
+	n = read(ends[0], drain, sizeof(drain) - 1);
+	tdm_log_info("the reader is awake");
+	cr_expect_gt(n, 0);
+	n = read(ends[0], drain, sizeof(drain) - 1);
+	dup2(stderr_before, STDERR_FILENO);
+	cr_assert_gt(n, 0);
+	drain[n] = '\0';
+	cr_expect_not_null(strstr(drain, "lines are missing here"), "is: %s", drain);
+	cr_expect_not_null(strstr(drain, "the reader is awake\n"), "is: %s", drain);
+}

@@ -167,6 +167,21 @@ static void execute(struct lab_node *n, const struct tdm_action *a)
 	}
 }
 
+/* What lets go of a service comes before everything else. */
+static void check_order(struct lab *lab, const struct tdm_actions *actions)
+{
+	bool other = false;
+
+	for (size_t i = 0; i < actions->len; i++) {
+		const struct tdm_action *a = &actions->items[i];
+
+		if (a->kind == TDM_ACTION_ROLE && a->role.before >= TDM_ROLE_PAUSED &&
+			a->role.role < a->role.before && other)
+			lab->broken = "letting go was not the first thing";
+		other = other || a->kind != TDM_ACTION_ROLE;
+	}
+}
+
 static uint64_t request_of(const struct tdm_action *a)
 {
 	switch (a->kind) {
@@ -193,6 +208,7 @@ void lab_feed(struct lab *lab, tdm_node_id id, const struct tdm_event *event)
 	tdm_cluster_step(n->cluster, &ev, lab->now, &n->actions);
 	if (n->actions.lost)
 		abort();
+	check_order(lab, &n->actions);
 	for (size_t i = 0; i < n->actions.len; i++) {
 		execute(n, &n->actions.items[i]);
 		if (lab->on_answer && request_of(&n->actions.items[i]))
@@ -218,14 +234,15 @@ void lab_start(struct lab *lab, tdm_node_id id)
 {
 	static uint64_t boots;
 	struct lab_node *n = lab_node(lab, id);
+	uint64_t boot = ++boots;
 	struct tdm_cluster_config config = {
 		.self = id,
-		.boot = ++boots,
+		.boot = boot,
 		.nodes_len = lab->nodes_len,
 		.members_len = 1,
 		.config_fingerprint = 7,
 		.numbers = n->saved,
-		.seed = boots * 12345,
+		.seed = boot * 12345,
 		.commit_timeout_ms = LAB_COMMIT_TIMEOUT_MS,
 		.connect_timeout_ms = LAB_CONNECT_TIMEOUT_MS,
 		.tombstone_keep_ms = 7LL * 86400 * 1000,
@@ -245,7 +262,7 @@ void lab_start(struct lab *lab, tdm_node_id id)
 	m->reserved = tdm_ip_from_v4((tdm_ip_v4(&lab->pool.ip) & ~0xffu) + 1);
 	if (tdm_cluster_new(&config, lab->now, &n->cluster))
 		abort();
-	n->pid = 1000 + (uint32_t)boots;
+	n->pid = 1000 + (uint32_t)boot;
 	n->role = TDM_ROLE_NONE;
 	if (tdm_mem_join(lab->mem, id, n->pid, on_event, n, &n->transport))
 		abort();
