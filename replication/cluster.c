@@ -143,6 +143,7 @@ static void handle(struct tdm_cluster *c, const struct tdm_event *event)
 		tdm_wait_tick(c);
 		tdm_sync_tick(c);
 		tdm_expire_tick(c);
+		tdm_journal_tick(c);
 		break;
 	case TDM_EVENT_VIEW:
 		tdm_view_change(c, &event->view);
@@ -173,6 +174,9 @@ static void handle(struct tdm_cluster *c, const struct tdm_event *event)
 		break;
 	case TDM_EVENT_LOGOUT:
 		tdm_session_logout(c, &event->logout);
+		break;
+	case TDM_EVENT_JOURNALED:
+		tdm_journal_durable(c, &event->journaled);
 		break;
 	}
 }

@@ -28,6 +28,7 @@ static void peer_left(struct tdm_cluster *c, struct tdm_peer *p)
 	p->demoting = p->hello_here = p->stream_ok = false;
 	p->pid = 0;
 	p->boot = 0;
+	p->waits_len = 0;
 	p->last_seq = p->acked = p->ack_due = p->stream = p->chunks = 0;
 	p->unprotected = 0;
 	tdm_commits_forget(&c->commits, (size_t)(p - c->peers));

@@ -123,6 +123,8 @@ static enum tdm_err verdict_of(
 			return TDM_ERR_NOT_QUORATE;
 		if (!c->peers[c->self].synced)
 			return TDM_ERR_NOT_SYNCED;
+		if (commit->journal > c->journal_durable)
+			return TDM_ERR_AGAIN;
 	}
 	if (commit->delivered && !commit->waiting && verdict == TDM_VERDICT_YES)
 		return TDM_OK;

@@ -35,7 +35,19 @@ static enum tdm_err logoff(void *ctx, uint64_t ticket, tdm_session_id id)
 	return TDM_OK;
 }
 
+static bool journal(void *ctx, struct tdm_journaler_status *out)
+{
+	struct tdm_node *node = ctx;
+
+	if (node->journaler)
+		tdm_journaler_status(node->journaler, out);
+	return node->journaler != NULL;
+}
+
 struct tdm_control_ops tdm_node_control_ops(void)
 {
-	return (struct tdm_control_ops){ .status = status, .sessions = sessions, .logoff = logoff };
+	return (struct tdm_control_ops){ .status = status,
+		.journal = journal,
+		.sessions = sessions,
+		.logoff = logoff };
 }
