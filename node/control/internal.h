@@ -100,6 +100,12 @@ struct tdm_node {
 	bool two_node; /* corosync gives both halves of a cut pair the vote */
 	struct tdm_tls *tls;
 	struct tdm_auth_file *users;
+	struct {
+		uv_work_t work;
+		bool busy, again; /* again: once more when this one is through */
+		enum tdm_err err;
+		struct tdm_diag diag;
+	} reload; /* of the users */
 	struct tdm_auth_pool *auth;
 	const char *auth_method;
 	struct tdm_control_socket *socket;

@@ -36,16 +36,45 @@ static void begin_stop(struct tdm_node *node)
 	stop_workers(node);
 }
 
+static void read_users(uv_work_t *work)
+{
+	struct tdm_node *node = work->data;
+
+	node->reload.err = tdm_auth_file_reload(node->users, &node->reload.diag);
+}
+
+static void read_users_again(struct tdm_node *node);
+
+static void on_users_read(uv_work_t *work, int status)
+{
+	struct tdm_node *node = work->data;
+
+	(void)status;
+	node->reload.busy = false;
+	if (node->reload.err)
+		tdm_log_error("users stay as they were: %s", node->reload.diag.text);
+	else
+		tdm_log_info("users read again");
+	if (node->reload.again && !node->stopping)
+		read_users_again(node);
+}
+
+/* On another thread: a long file, or a slow disk, would cost us the addresses. */
+static void read_users_again(struct tdm_node *node)
+{
+	node->reload.again = node->reload.busy;
+	if (node->reload.busy)
+		return;
+	node->reload.work.data = node;
+	node->reload.busy =
+		uv_queue_work(&node->loop, &node->reload.work, read_users, on_users_read) == 0;
+}
+
 /* The log file and the users; the rest of the configuration stays as it was read. */
 static void reload(struct tdm_node *node)
 {
-	struct tdm_diag diag = { 0 };
-
 	tdm_log_reopen();
-	if (tdm_auth_file_reload(node->users, &diag))
-		tdm_log_error("users stay as they were: %s", diag.text);
-	else
-		tdm_log_info("users read again");
+	read_users_again(node);
 }
 
 static void on_signal(uv_signal_t *handle, int signum)
@@ -263,7 +292,6 @@ static void end(struct tdm_node *node)
 	tdm_take_deinit(node);
 	if (node->nudge_fd >= 0)
 		close(node->nudge_fd);
-	tdm_auth_file_free(node->users);
 	tdm_tls_free(node->tls);
 	tdm_cluster_free(node->core);
 	tdm_actions_deinit(&node->actions);
@@ -292,7 +320,8 @@ enum tdm_err tdm_node_run(const struct tdm_config *config, struct tdm_diag *diag
 			err = node->result;
 		}
 		end(node);
-		loop_end(node);
+		loop_end(node); /* waits for users that are being read */
+		tdm_auth_file_free(node->users);
 	}
 	if (err)
 		tdm_log_error("%s", diag->text);

@@ -90,6 +90,28 @@ static void answer_auth(struct tdm_node *node, const struct tdm_msg *question,
 
 /* --- login --- */
 
+/* Who has a whole network of IPv6 has it as a /64. */
+static bool is_same_source(const struct tdm_ip *a, const struct tdm_ip *b)
+{
+	struct tdm_prefix source = { .ip = *a, .len = a->family == 4 ? 32 : 64 };
+
+	return tdm_prefix_contains(&source, b);
+}
+
+/* One source may fill half of the queue for password checks: guessing must not keep others out. */
+static bool is_greedy(const struct tdm_node *node, const struct tdm_msg_auth *auth)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < TDM_REQUESTS_MAX; i++) {
+		const struct tdm_request *r = &node->requests[i];
+
+		count += r->id && r->msg->kind == TDM_MSG_AUTH &&
+			 is_same_source(&auth->peer.ip, &r->msg->auth.peer.ip);
+	}
+	return count > node->config->auth.threads + node->config->auth.queue / 2;
+}
+
 void tdm_node_on_auth(struct tdm_node *node, struct tdm_msg *msg)
 {
 	struct tdm_auth_job job = { 0 };
@@ -100,7 +122,7 @@ void tdm_node_on_auth(struct tdm_node *node, struct tdm_msg *msg)
 		tdm_msg_free(msg);
 		return;
 	}
-	r = add(node, msg);
+	r = is_greedy(node, &msg->auth) ? NULL : add(node, msg);
 	if (!r) {
 		answer_auth(node, msg, TDM_AUTH_BUSY, "too many logins at once");
 		tdm_msg_free(msg);

@@ -141,12 +141,13 @@ struct tdm_tunnel {
 struct tdm_conn {
 	struct tdm_worker *worker;
 	enum tdm_conn_state state;
-	bool pending;    /* counted as a connection without a tunnel */
-	bool tls_failed; /* nothing more can be encrypted */
-	bool broken;     /* output was lost */
-	bool shut;       /* FIN is queued */
-	bool waits_for_turn;
-	uint8_t handles; /* not closed yet by libuv */
+	bool pending;                  /* counted as a connection without a tunnel */
+	bool tls_failed;               /* nothing more can be encrypted */
+	bool broken;                   /* output was lost */
+	bool shut;                     /* FIN is queued */
+	bool waits_for_turn, has_turn; /* of a handshake, see turn.c */
+	bool answered;                 /* our part of the handshake is out: little is left to do */
+	uint8_t handles;               /* not closed yet by libuv */
 	tdm_member_id member;
 	tdm_conn_id id;
 	struct tdm_endpoint local, remote;

@@ -200,6 +200,7 @@ static bool handshake(struct tdm_conn *conn)
 	int ret = wolfSSL_accept(conn->ssl);
 
 	conn->worker->turn.handshakes_ns += uv_hrtime() - since;
+	conn->answered = conn->out != NULL;
 	if (ret == WOLFSSL_SUCCESS) {
 		tdm_count(&conn->worker->counters.handshakes, 1);
 		tdm_conn_await_request(conn);

@@ -25,6 +25,7 @@ void tdm_turn_begin(struct tdm_worker *worker)
 		struct tdm_conn *conn = TAILQ_FIRST(&worker->turn.waiting);
 
 		tdm_turn_forget(conn);
+		conn->has_turn = true;
 		tdm_stream_read_start(conn);
 	}
 	tdm_listeners_resume(worker);
@@ -37,14 +38,22 @@ bool tdm_turn_accept(struct tdm_worker *worker)
 
 bool tdm_turn_is_over(const struct tdm_conn *conn)
 {
-	return conn->state == TDM_CONN_HANDSHAKE &&
-	       conn->worker->turn.handshakes_ns >= HANDSHAKES_NS;
+	const struct tdm_worker *worker = conn->worker;
+
+	if (conn->state != TDM_CONN_HANDSHAKE || conn->answered)
+		return false;
+	return worker->turn.handshakes_ns >= HANDSHAKES_NS ||
+	       (!conn->has_turn && !TAILQ_EMPTY(&worker->turn.waiting));
 }
 
 void tdm_turn_wait(struct tdm_conn *conn)
 {
 	uv_read_stop((uv_stream_t *)&conn->tcp);
-	TAILQ_INSERT_TAIL(&conn->worker->turn.waiting, conn, turn);
+	if (conn->has_turn) /* it was its turn, but the time was up */
+		TAILQ_INSERT_HEAD(&conn->worker->turn.waiting, conn, turn);
+	else
+		TAILQ_INSERT_TAIL(&conn->worker->turn.waiting, conn, turn);
+	conn->has_turn = false;
 	conn->waits_for_turn = true;
 }
 
