@@ -51,9 +51,9 @@ enum tdm_err tdm_cluster_new(
 	const struct tdm_cluster_config *config, tdm_ms now, struct tdm_cluster **out) TDM_MUST_USE;
 void tdm_cluster_free(struct tdm_cluster *cluster);
 
-/* Put a session back that a journal had; before the first event. dropped_ms of one that had a tunnel
- * is since the journal was last written, as a guess. Nothing is sent or written because of it.
- * TDM_ERR_NOMEM; TDM_ERR_MALFORMED, TDM_ERR_EXISTS: this one cannot be used. */
+/* Put a session back that a journal had; before the first event. dropped_ms of one that had a
+ * tunnel is since the journal was last written, as a guess. Nothing is sent or written because of
+ * it. TDM_ERR_NOMEM; TDM_ERR_MALFORMED, TDM_ERR_EXISTS: this one cannot be used. */
 enum tdm_err tdm_cluster_restore(struct tdm_cluster *cluster, const struct tdm_change *change,
 	struct tdm_blob policy) TDM_MUST_USE;
 

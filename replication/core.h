@@ -41,9 +41,9 @@ struct tdm_peer {
 	uint64_t acked;    /* it has all our updates up to this one */
 	uint64_t ack_due;  /* its last update, to be acknowledged; 0 = nothing new */
 	struct tdm_ack_wait waits[TDM_ACK_WAITS];
-	size_t waits_len;  /* updates after ack_due that hold ends which are not durable yet */
-	bool demoting;     /* our demotion of it is on its way */
-	bool hello_here;   /* its hello of this round came */
+	size_t waits_len; /* updates after ack_due that hold ends which are not durable yet */
+	bool demoting;    /* our demotion of it is on its way */
+	bool hello_here;  /* its hello of this round came */
 	struct tdm_hello hello;
 	uint64_t stream, chunks; /* of its bulk transfer: last seen, chunks in a row; see bulk.c */
 	bool stream_ok;

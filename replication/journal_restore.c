@@ -26,8 +26,7 @@ struct restoring {
 	enum tdm_err err;
 };
 
-static void restore(
-	void *ctx, const struct tdm_journal_session *s, const struct tdm_record *record)
+static void restore(void *ctx, const struct tdm_journal_session *s, const struct tdm_record *record)
 {
 	struct restoring *r = ctx;
 	const struct tdm_journal_age *age = &r->out->age;
@@ -64,9 +63,7 @@ static void drop(void *ctx, const struct tdm_journal_session *s, const struct td
 enum tdm_err tdm_journal_restore(struct tdm_journal *journal, struct tdm_cluster *cluster,
 	tdm_wall wall, int64_t keep_ms, struct tdm_restored *out, struct tdm_diag *diag)
 {
-	struct restoring r = {
-		.journal = journal, .cluster = cluster, .wall = wall, .out = out
-	};
+	struct restoring r = { .journal = journal, .cluster = cluster, .wall = wall, .out = out };
 	enum tdm_err err;
 
 	*out = (struct tdm_restored){ .age = tdm_journal_age(&journal->stamp, wall, keep_ms) };

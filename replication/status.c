@@ -85,7 +85,8 @@ void tdm_cluster_orphans(
 	for (size_t i = 0; i < c->table.slots_len; i++) {
 		const struct tdm_entry *e = c->table.slots[i];
 
-		if (!e || e->member != member || !has_lost_tunnel(e) || e->guessed || tdm_entry_record(e, &rec))
+		if (!e || e->member != member || !has_lost_tunnel(e) || e->guessed ||
+			tdm_entry_record(e, &rec))
 			continue;
 		for (size_t t = 0; t < rec.tunnels_len; t++)
 			if (!visit(ctx, e->id, &rec.tunnels[t]))

@@ -64,7 +64,7 @@ struct tdm_merged {
 	struct tdm_entry *entry;
 	bool changed; /* the incoming record won, or was the first */
 	bool created;
-	bool aged; /* not changed, but its stamps */
+	bool aged;                     /* not changed, but its stamps */
 	enum tdm_session_state before; /* NONE when created */
 	struct tdm_entry *rival;       /* another live session with this inner address, or NULL */
 };
@@ -73,8 +73,9 @@ enum tdm_err tdm_table_init(struct tdm_table *table, uint64_t seed) TDM_MUST_USE
 void tdm_table_deinit(struct tdm_table *table);
 
 /* Merge one record. A record that loses or is known changes at most the stamps: the older account
- * of the same version counts, the later one of two guesses, and anybody's before a guess. TDM_ERR_NOMEM: the table is as before. TDM_ERR_MALFORMED: a new
- * policy that cannot be read. TDM_ERR_EXISTS: the verifier belongs to another session. */
+ * of the same version counts, the later one of two guesses, and anybody's before a guess.
+ * TDM_ERR_NOMEM: the table is as before. TDM_ERR_MALFORMED: a new policy that cannot be read.
+ * TDM_ERR_EXISTS: the verifier belongs to another session. */
 enum tdm_err tdm_table_merge(struct tdm_table *table, const struct tdm_incoming *in,
 	struct tdm_merged *out) TDM_MUST_USE;
 /* Forget a session (an ended one whose time is over). */

@@ -98,6 +98,8 @@ void tdm_node_journal_put(struct tdm_node *node, const struct tdm_action *a)
 
 void tdm_node_journal_flush(struct tdm_node *node)
 {
+	if (!node->journaler)
+		return; /* it could not be started, and the daemon is about to end */
 	tdm_journaler_synced(node->journaler, tdm_cluster_synced(node->core));
 	tdm_journaler_flush(node->journaler, node->journal_waits);
 	node->journal_waits = false;

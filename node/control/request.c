@@ -21,8 +21,7 @@ static void answer_status(struct tdm_control_request *r)
 	}
 	config->ops.status(config->ctx, status);
 	known = config->ops.journal && config->ops.journal(config->ctx, &journal);
-	tdm_control_reply_status(
-		r->out, &r->identity, status, known ? &journal : NULL, r->now);
+	tdm_control_reply_status(r->out, &r->identity, status, known ? &journal : NULL, r->now);
 	free(status);
 }
 

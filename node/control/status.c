@@ -46,8 +46,7 @@ static bool journal(void *ctx, struct tdm_journaler_status *out)
 
 struct tdm_control_ops tdm_node_control_ops(void)
 {
-	return (struct tdm_control_ops){ .status = status,
-		.journal = journal,
-		.sessions = sessions,
-		.logoff = logoff };
+	return (struct tdm_control_ops){
+		.status = status, .journal = journal, .sessions = sessions, .logoff = logoff
+	};
 }

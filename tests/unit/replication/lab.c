@@ -279,8 +279,8 @@ static void journal_open(struct lab_node *n)
 		n->disk = tdm_journal_disk_new();
 	if (!n->disk || tdm_journal_mem_open(n->disk, "lab", name, &n->journal, &diag) ||
 		tdm_journal_restore(n->journal, n->cluster,
-			n->lab->wall_start + n->lab->now + n->wall_shift, LAB_KEEP_MS,
-			&n->restored, &diag))
+			n->lab->wall_start + n->lab->now + n->wall_shift, LAB_KEEP_MS, &n->restored,
+			&diag))
 		abort();
 	n->journal_number = 0;
 }
