@@ -173,7 +173,7 @@ void tdm_log(enum tdm_log_level level, const char *fmt, ...)
 
 bool tdm_log_may(struct tdm_log_limit *limit, const char *what, tdm_ms now)
 {
-	int lines = limit->left_out ? LIMIT_LINES - LIMIT_BATCH : LIMIT_LINES - 1;
+	tdm_ms lines = limit->left_out ? LIMIT_LINES - LIMIT_BATCH : LIMIT_LINES - 1;
 
 	if (limit->full_at < now)
 		limit->full_at = now;

@@ -11,19 +11,19 @@
 #include "node/control/internal.h"
 #include "proto/text.h"
 
-enum { RETRIES_PER_TICK = 256 };
+enum { RETRIES_PER_TICK = 256, SHOWN_MAX = 4 * TDM_USER_MAX };
 
 /* A user name as it may stand in a line of the log: what it says cannot be taken for something
  * else. */
 struct shown {
-	char text[4 * TDM_USER_MAX];
+	char text[SHOWN_MAX];
 };
 
 static struct shown shown(const char *user)
 {
 	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 				    "0123456789._-@+\\";
-	char safe[4 * TDM_USER_MAX - sizeof("\"\"")];
+	char safe[SHOWN_MAX - sizeof("\"\"")];
 	struct shown out;
 
 	if (user[strspn(user, plain)] == '\0')

@@ -57,7 +57,7 @@ enum {
 	TDM_OUT_MAX = 64 * 1024,
 	TDM_OUT_FLUSH = 32 * 1024,
 	TDM_OUT_DATA_MAX = 44 * 1024,
-	TDM_TUN_BATCH = 64, /* packets read from the TUN device per turn of the loop */
+	TDM_TUN_BATCH = 256, /* packets read from the TUN device per turn of the loop */
 
 	TDM_BODY_MAX = 32 * 1024,
 	TDM_REPLY_MAX = TDM_BODY_MAX + 4096,

@@ -356,13 +356,13 @@ static void raise_descriptor_limit(void)
 /* When descriptors run out, so do files and the other threads' sockets: leave them some. */
 static size_t conns_max(const struct tdm_worker *worker)
 {
+	const rlim_t kept = TDM_DESCRIPTORS_KEPT;
 	size_t max = TDM_CONNS_MAX;
 	struct rlimit limit;
 
 	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
 		return max;
-	limit.rlim_cur -= limit.rlim_cur > 2 * TDM_DESCRIPTORS_KEPT ? TDM_DESCRIPTORS_KEPT
-								    : limit.rlim_cur / 2;
+	limit.rlim_cur -= limit.rlim_cur > 2 * kept ? kept : limit.rlim_cur / 2;
 	limit.rlim_cur /= worker->cfg.config->data_threads;
 	return limit.rlim_cur < max ? limit.rlim_cur : max;
 }
