@@ -63,6 +63,7 @@ struct tdm_change {
 	uint32_t policy;    /* position in the message's policies */
 	int64_t age_ms;     /* since the version was written */
 	int64_t dropped_ms; /* since its tunnel was lost with its owner; -1 = it was not */
+	bool guessed;       /* dropped_ms is from a journal: it was lost then or later */
 };
 
 struct tdm_batch {

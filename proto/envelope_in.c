@@ -70,6 +70,7 @@ static enum tdm_err batch_in(const ProtobufCBinaryData *policies, size_t n_polic
 		to->policy = c->policy;
 		to->age_ms = (int64_t)c->age_ms;
 		to->dropped_ms = (int64_t)c->dropped_ms - 1;
+		to->guessed = c->dropped_guessed && c->dropped_ms;
 	}
 	return TDM_OK;
 }

@@ -98,6 +98,7 @@ static enum tdm_err batch_out(const struct tdm_batch *batch, struct tdm_arena *a
 		c[i].policy = from->policy;
 		c[i].age_ms = from->age_ms > 0 ? (uint64_t)from->age_ms : 0;
 		c[i].dropped_ms = from->dropped_ms >= 0 ? (uint64_t)from->dropped_ms + 1 : 0;
+		c[i].dropped_guessed = from->guessed;
 	}
 	return TDM_OK;
 }

@@ -174,7 +174,7 @@ void tdm_bulk_chunk(struct tdm_cluster *c, struct tdm_peer *from, const struct t
 	from->chunks++;
 	if (from != tdm_core_self(c)) {
 		for (size_t i = 0; i < batch->changes_len; i++)
-			tdm_change_merge(
+			(void)tdm_change_merge(
 				c, &batch->changes[i], batch->policies[batch->changes[i].policy]);
 	} else if (c->bulk.active && msg->chunk.stream == c->bulk.stream && c->bulk.in_flight) {
 		c->bulk.in_flight--;
@@ -209,6 +209,8 @@ void tdm_bulk_end(struct tdm_cluster *c, struct tdm_peer *from, const struct tdm
 		return;
 	}
 	from->owes = false;
-	if (c->await == from->id && c->asked && for_us(c, msg))
+	if (c->await == from->id && c->asked && for_us(c, msg)) {
 		c->await_done = true;
+		c->journal_synced = c->journal_last;
+	}
 }

@@ -29,7 +29,7 @@ static void ended(struct tdm_cluster *c, struct tdm_entry *e)
 }
 
 /* Indexes of our slot that we do not remember: the numbers on disk may have been lost. */
-static void see_index(struct tdm_cluster *c, uint32_t index)
+void tdm_change_see_index(struct tdm_cluster *c, uint32_t index)
 {
 	if (index % TDM_INDEX_SLOTS == c->self &&
 		index / TDM_INDEX_SLOTS >= c->numbers.index_counter)
@@ -52,9 +52,12 @@ static void after(struct tdm_cluster *c, const struct tdm_merged *merged)
 	struct tdm_member *m = tdm_core_member(c, e->member);
 	bool live = tdm_state_is_live(e->state);
 
+	if (merged->aged)
+		tdm_journal_aged(c, e);
 	if (!merged->changed)
 		return;
-	see_index(c, e->index);
+	tdm_journal_changed(c, e);
+	tdm_change_see_index(c, e->index);
 	if (!live) {
 		if (tdm_state_is_live(merged->before))
 			ended(c, e);
@@ -81,7 +84,7 @@ static void note_surplus(struct tdm_cluster *c, const struct tdm_merged *merged)
 		m->surplus = true;
 }
 
-void tdm_change_merge(
+uint64_t tdm_change_merge(
 	struct tdm_cluster *c, const struct tdm_change *change, struct tdm_blob policy)
 {
 	struct tdm_record rec;
@@ -92,18 +95,19 @@ void tdm_change_merge(
 		.policy = policy,
 		.written = c->now - (TDM_MUTANT_IS(14) ? 0 : change->age_ms),
 		.dropped = change->dropped_ms < 0 ? TDM_NEVER : c->now - change->dropped_ms,
+		.guessed = change->guessed,
 	};
 	enum tdm_err err = tdm_record_decode(change->record.data, change->record.len, &rec);
 
 	if (!err && !tdm_state_is_live(rec.state) && change->age_ms > c->config.tombstone_keep_ms &&
 		!tdm_table_find(&c->table, rec.id))
-		return; /* we have forgotten it already */
+		return 0; /* we have forgotten it already */
 	if (!err)
 		err = tdm_table_merge(&c->table, &in, &merged);
 	if (!err) {
 		note_surplus(c, &merged);
 		after(c, &merged);
-		return;
+		return merged.entry->state == TDM_SESSION_REVOKED ? merged.entry->journal : 0;
 	}
 	/* Our table is not what the others think it is. Silence is the answer: nothing is
 	 * acknowledged until this node has synced anew. */
@@ -111,6 +115,7 @@ void tdm_change_merge(
 	c->deaf = true;
 	if (tdm_core_self(c)->synced)
 		tdm_sync_ask_demote(c, tdm_core_self(c));
+	return 0;
 }
 
 /* Merge a record of our own making. */
@@ -205,8 +210,10 @@ void tdm_change_drop_tunnels(struct tdm_cluster *c, const struct tdm_member *m, 
 		struct tdm_entry *e = c->table.slots[i];
 
 		if (e && e->member == m->config.id && e->state == TDM_SESSION_ACTIVE &&
-			e->dropped == TDM_NEVER && tdm_epoch_cmp(e->version.epoch, m->epoch) < 0)
+			e->dropped == TDM_NEVER && tdm_epoch_cmp(e->version.epoch, m->epoch) < 0) {
 			e->dropped = when > e->written ? when : e->written;
+			tdm_journal_aged(c, e);
+		}
 	}
 }
 
@@ -218,8 +225,10 @@ void tdm_change_let_go(struct tdm_cluster *c, const struct tdm_member *m)
 		if (!e || e->member != m->config.id || !e->generation)
 			continue;
 		e->generation = 0;
-		if (e->dropped == TDM_NEVER)
+		if (e->dropped == TDM_NEVER) {
 			e->dropped = c->now;
+			tdm_journal_aged(c, e);
+		}
 	}
 }
 

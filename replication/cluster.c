@@ -150,6 +150,7 @@ static void handle(struct tdm_cluster *c, const struct tdm_event *event)
 		tdm_sync_tick(c);
 		tdm_verify_tick(c);
 		tdm_expire_tick(c);
+		tdm_journal_tick(c);
 		break;
 	case TDM_EVENT_VIEW:
 		tdm_view_change(c, &event->view);
@@ -184,6 +185,9 @@ static void handle(struct tdm_cluster *c, const struct tdm_event *event)
 		break;
 	case TDM_EVENT_VERIFY:
 		c->verify.demand++;
+		break;
+	case TDM_EVENT_JOURNALED:
+		tdm_journal_durable(c, &event->journaled);
 		break;
 	}
 }

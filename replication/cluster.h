@@ -44,6 +44,7 @@ struct tdm_cluster_config {
 	tdm_ms tombstone_keep_ms;  /* 7 days */
 	bool two_node; /* no third vote: both halves of a cut pair are quorate and make sessions */
 	size_t sessions_max;
+	bool journaled; /* there is a journal: TDM_ACTION_JOURNAL is answered by JOURNALED */
 	tdm_mac_fn *mac;
 	void *mac_ctx;
 };
@@ -52,6 +53,17 @@ struct tdm_cluster_config {
 enum tdm_err tdm_cluster_new(
 	const struct tdm_cluster_config *config, tdm_ms now, struct tdm_cluster **out) TDM_MUST_USE;
 void tdm_cluster_free(struct tdm_cluster *cluster);
+
+/* Put a session back that a journal had; before the first event. dropped_ms of one that had a
+ * tunnel is since the journal was last written, as a guess. Nothing is sent or written because of
+ * it. TDM_ERR_NOMEM; TDM_ERR_MALFORMED, TDM_ERR_EXISTS: this one cannot be used. */
+enum tdm_err tdm_cluster_restore(struct tdm_cluster *cluster, const struct tdm_change *change,
+	struct tdm_blob policy) TDM_MUST_USE;
+
+/* A session as it belongs into the journal, borrowed until the next step. False: it is forgotten,
+ * and the journal is to drop it. */
+bool tdm_cluster_journal(const struct tdm_cluster *cluster, tdm_session_id id,
+	struct tdm_change *change, struct tdm_blob *policy);
 
 /* Feed one event; what is to be done is appended to actions. Never fails: what cannot be done is
  * an answer (a result with an error, a note). now never goes backwards. */
@@ -77,6 +89,9 @@ struct tdm_verify_status {
 	enum tdm_verify_result result;
 	unsigned differed; /* parts of the table (of TDM_DIGEST_SHARDS) that did */
 };
+
+/* This node has the whole table, and nothing happens that it does not hear of. */
+bool tdm_cluster_synced(const struct tdm_cluster *cluster);
 
 struct tdm_node_status {
 	tdm_node_id id;

@@ -14,6 +14,7 @@ struct tdm_commit {
 	tdm_session_id id;
 	tdm_member_id member;
 	uint64_t seq;     /* of the update */
+	uint64_t journal; /* of an end: its number in our journal */
 	bool delivered;   /* it has its place in the order; waiting is set then */
 	uint32_t waiting; /* nodes, one bit each by position */
 	bool acked;       /* some other node has it */

@@ -17,6 +17,12 @@
 #include "replication/table.h"
 #include "replication/verify.h"
 
+/* Updates up to seq are acknowledged when the journal is at number. */
+enum { TDM_ACK_WAITS = 16 };
+struct tdm_ack_wait {
+	uint64_t seq, number;
+};
+
 /* What this node knows of another one, or of itself. Flags with a star are changed at ordered
  * points only, so that all nodes of a ring agree on them. */
 struct tdm_peer {
@@ -37,6 +43,8 @@ struct tdm_peer {
 	uint64_t
 		covers; /* once it has this update, it has all before it; 0 = nothing to wait for */
 	uint64_t ack_due; /* its last update, to be acknowledged; 0 = nothing new */
+	struct tdm_ack_wait waits[TDM_ACK_WAITS];
+	size_t waits_len; /* updates after ack_due that hold ends which are not durable yet */
 	bool demoting;    /* our demotion of it is on its way */
 	bool hello_here;  /* its hello of this round came */
 	struct tdm_hello hello;
@@ -124,6 +132,13 @@ struct tdm_cluster {
 	bool deaf;          /* a message was missed: nothing may be acknowledged until demoted */
 	tdm_ms blind_until; /* we stood still: news may wait behind the requests */
 	tdm_ms doubt_until; /* unknown tokens may be known to somebody we have not met */
+
+	/* journal.c */
+	uint64_t journal_last, journal_durable; /* numbers given out, and reached */
+	uint64_t journal_synced;                /* to be reached before we are synced */
+	size_t unsaved;                         /* entries marked so */
+	size_t journal_slot;
+	bool journal_all; /* every entry is wanted again */
 
 	/* our own bulk transfer */
 	struct {
@@ -250,15 +265,32 @@ uint64_t tdm_message_update(struct tdm_cluster *c, const struct tdm_entry *entry
 struct tdm_change tdm_message_change(const struct tdm_cluster *c, const struct tdm_entry *entry);
 void tdm_message_acks(struct tdm_cluster *c);
 
+/* A peer's update is in the table; it may be acknowledged when the journal is at number. */
+void tdm_message_ack_later(
+	struct tdm_cluster *c, struct tdm_peer *from, uint64_t seq, uint64_t number);
+
+/* --- journal.c: what is to survive a restart --- */
+/* A session changed. */
+void tdm_journal_changed(struct tdm_cluster *c, struct tdm_entry *entry);
+/* Only its stamps did: that has time. */
+void tdm_journal_aged(struct tdm_cluster *c, struct tdm_entry *entry);
+/* It is about to be forgotten. */
+void tdm_journal_forgotten(struct tdm_cluster *c, const struct tdm_entry *entry);
+void tdm_journal_durable(struct tdm_cluster *c, const struct tdm_event_journaled *journaled);
+void tdm_journal_tick(struct tdm_cluster *c);
+
 /* --- change.c: the one way to change a session --- */
-/* Merge a record that came with a message. */
-void tdm_change_merge(
+/* Merge a record that came with a message. Returns the number in the journal that has to be durable
+ * before it may be acknowledged; 0 = none. */
+uint64_t tdm_change_merge(
 	struct tdm_cluster *c, const struct tdm_change *change, struct tdm_blob policy);
 /* Write a new version of a live session as its owner (rec was read from entry and changed), and
  * send it. Returns the sequence number of the update, 0 when nothing was sent. */
 uint64_t tdm_change_write(struct tdm_cluster *c, struct tdm_entry *entry, struct tdm_record *rec);
 /* End a session for good, on any node. Returns like tdm_change_write. */
 uint64_t tdm_change_revoke(struct tdm_cluster *c, struct tdm_entry *entry, enum tdm_reason reason);
+/* A session index that is in use. */
+void tdm_change_see_index(struct tdm_cluster *c, uint32_t index);
 /* A new session; entry is NULL on failure. */
 enum tdm_err tdm_change_create(struct tdm_cluster *c, const struct tdm_record *rec,
 	const struct tdm_policy *policy, struct tdm_entry **entry) TDM_MUST_USE;

@@ -35,6 +35,7 @@ enum tdm_event_kind {
 	TDM_EVENT_TUNNEL_DOWN,  /* a tunnel ended, the session stays */
 	TDM_EVENT_LOGOUT,       /* end a session */
 	TDM_EVENT_VERIFY,       /* compare the tables of all nodes now */
+	TDM_EVENT_JOURNALED,    /* the journal has come further */
 };
 
 enum { TDM_TICK_MS = 50 };
@@ -104,6 +105,11 @@ struct tdm_event_logout {
 	enum tdm_reason reason;
 };
 
+struct tdm_event_journaled {
+	uint64_t number; /* everything up to this number is durable, or given up */
+	bool incomplete; /* changes are missing in it: all sessions are wanted again */
+};
+
 struct tdm_event {
 	enum tdm_event_kind kind;
 	tdm_wall wall; /* wall clock now, for stamps that people read */
@@ -116,6 +122,7 @@ struct tdm_event {
 		struct tdm_event_resume resume;
 		struct tdm_event_tunnel tunnel;
 		struct tdm_event_logout logout;
+		struct tdm_event_journaled journaled;
 	};
 };
 
@@ -140,6 +147,8 @@ enum tdm_action_kind {
 	TDM_ACTION_LOGOUT_RESULT,
 	TDM_ACTION_CLOSE_TUNNEL, /* a tunnel of this node has no session any more, or was replaced
 				  */
+	TDM_ACTION_JOURNAL,      /* write a session to the journal, as it is after this step */
+	TDM_ACTION_JOURNAL_ALL,  /* with what went before, every session was written */
 	TDM_ACTION_NOTE,         /* something a person may want to read in the log */
 };
 
@@ -195,6 +204,12 @@ struct tdm_action {
 			uint32_t generation;    /* 0 = whatever tunnel it has */
 			enum tdm_reason reason; /* NONE = replaced by a newer tunnel */
 		} close;
+		/* tdm_cluster_journal() has what is to be written. Numbers rise by one. */
+		struct {
+			tdm_session_id id;
+			uint64_t number;
+			bool urgent; /* somebody waits until it is durable */
+		} journal;
 		struct {
 			bool warning;
 			const char *text; /* lives until the actions are reset */

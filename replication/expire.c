@@ -73,8 +73,10 @@ static bool expire(struct tdm_cluster *c, struct tdm_entry *e)
 /* The last mention of an ended session goes. */
 static void forget(struct tdm_cluster *c, struct tdm_entry *e)
 {
-	if (c->now - e->written > c->config.tombstone_keep_ms)
+	if (c->now - e->written > c->config.tombstone_keep_ms) {
+		tdm_journal_forgotten(c, e);
 		tdm_table_drop(&c->table, e);
+	}
 }
 
 void tdm_expire_tick(struct tdm_cluster *c)

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <string.h>
+
 #include "replication/core.h"
 
 /* --- out --- */
@@ -40,6 +42,7 @@ struct tdm_change tdm_message_change(const struct tdm_cluster *c, const struct t
 		.record = tdm_entry_wire(e),
 		.age_ms = c->now - e->written,
 		.dropped_ms = e->dropped == TDM_NEVER ? -1 : c->now - e->dropped,
+		.guessed = e->guessed,
 	};
 }
 
@@ -61,6 +64,38 @@ uint64_t tdm_message_update(struct tdm_cluster *c, const struct tdm_entry *e)
 	return seq;
 }
 
+/* Acknowledgements are cumulative: what waits holds up all that comes after it. */
+void tdm_message_ack_later(
+	struct tdm_cluster *c, struct tdm_peer *from, uint64_t seq, uint64_t number)
+{
+	struct tdm_ack_wait *last = from->waits_len ? &from->waits[from->waits_len - 1] : NULL;
+
+	if (number <= c->journal_durable)
+		number = 0;
+	if (!number && !last) {
+		from->ack_due = seq;
+		return;
+	}
+	if (last && (number <= last->number || from->waits_len == TDM_ACK_WAITS)) {
+		last->seq = seq;
+		last->number = number > last->number ? number : last->number;
+		return;
+	}
+	from->waits[from->waits_len++] = (struct tdm_ack_wait){ seq, number };
+}
+
+static void waits_over(const struct tdm_cluster *c, struct tdm_peer *p)
+{
+	size_t n = 0;
+
+	while (n < p->waits_len && p->waits[n].number <= c->journal_durable)
+		p->ack_due = p->waits[n++].seq;
+	if (!n)
+		return;
+	p->waits_len -= n;
+	memmove(p->waits, p->waits + n, p->waits_len * sizeof(p->waits[0]));
+}
+
 void tdm_message_acks(struct tdm_cluster *c)
 {
 	struct tdm_message msg = { .kind = TDM_MESSAGE_ACK };
@@ -70,6 +105,7 @@ void tdm_message_acks(struct tdm_cluster *c)
 	for (size_t i = 0; i < c->peers_len; i++) {
 		struct tdm_peer *p = &c->peers[i];
 
+		waits_over(c, p);
 		if (!p->ack_due)
 			continue;
 		msg.ack.items[msg.ack.len].peer = (struct tdm_peer_ref){ p->id, p->boot };
@@ -84,15 +120,20 @@ void tdm_message_acks(struct tdm_cluster *c)
 
 static void on_update(struct tdm_cluster *c, struct tdm_peer *from, const struct tdm_message *msg)
 {
+	uint64_t number = 0;
+
 	/* our own changes were made when they were sent: what counts is their place in the order */
 	if (from == tdm_core_self(c)) {
 		c->no_answers = tdm_wait_delivered(c, msg->seq);
 		return;
 	}
-	for (size_t i = 0; i < msg->update.changes_len; i++)
-		tdm_change_merge(c, &msg->update.changes[i],
+	for (size_t i = 0; i < msg->update.changes_len; i++) {
+		uint64_t n = tdm_change_merge(c, &msg->update.changes[i],
 			msg->update.policies[msg->update.changes[i].policy]);
-	from->ack_due = msg->seq;
+
+		number = n > number ? n : number;
+	}
+	tdm_message_ack_later(c, from, msg->seq, number);
 }
 
 static void on_ack(struct tdm_cluster *c, struct tdm_peer *from, const struct tdm_message *msg)

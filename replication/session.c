@@ -129,6 +129,8 @@ void tdm_session_tunnel_down(struct tdm_cluster *c, const struct tdm_event_tunne
 		return;
 	if (!m || !m->mine || tdm_entry_record(e, &rec)) {
 		e->dropped = c->now;
+		e->guessed = false;
+		tdm_journal_aged(c, e);
 		return;
 	}
 	tdm_expire_clocks(c, e, &rec);
@@ -191,4 +193,5 @@ void tdm_session_logout(struct tdm_cluster *c, const struct tdm_event_logout *ev
 	commit->id = e->id;
 	commit->member = e->member;
 	commit->seq = seq;
+	commit->journal = e->journal;
 }

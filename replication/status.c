@@ -38,6 +38,12 @@ static void member_status(const struct tdm_member *m, struct tdm_member_status *
 	out->pool_size = m->pool.size;
 }
 
+bool tdm_cluster_synced(const struct tdm_cluster *c)
+{
+	return c->connected && !c->deaf && c->peers[c->self].synced &&
+	       tdm_view_verdict(c) == TDM_VERDICT_YES;
+}
+
 void tdm_cluster_status(const struct tdm_cluster *c, struct tdm_cluster_status *out)
 {
 	memset(out, 0, sizeof(*out));
@@ -74,7 +80,7 @@ void tdm_cluster_status(const struct tdm_cluster *c, struct tdm_cluster_status *
 }
 
 /* Its tunnel went with its owner: nobody wrote that down, everybody knows it. */
-static bool is_orphan(const struct tdm_entry *e)
+static bool has_lost_tunnel(const struct tdm_entry *e)
 {
 	return e->state == TDM_SESSION_ACTIVE && e->dropped != TDM_NEVER;
 }
@@ -87,7 +93,8 @@ void tdm_cluster_orphans(
 	for (size_t i = 0; i < c->table.slots_len; i++) {
 		const struct tdm_entry *e = c->table.slots[i];
 
-		if (!e || e->member != member || !is_orphan(e) || tdm_entry_record(e, &rec))
+		if (!e || e->member != member || !has_lost_tunnel(e) || e->guessed ||
+			tdm_entry_record(e, &rec))
 			continue;
 		for (size_t t = 0; t < rec.tunnels_len; t++)
 			if (!visit(ctx, e->id, &rec.tunnels[t]))
@@ -115,7 +122,7 @@ bool tdm_cluster_walk(const struct tdm_cluster *c, tdm_ms now, struct tdm_sessio
 
 		if (!is_wanted(walk, e) || tdm_entry_record(e, &rec))
 			continue;
-		if (is_orphan(e)) {
+		if (has_lost_tunnel(e)) {
 			rec.state = TDM_SESSION_INACTIVE;
 			rec.inactive_since = c->wall - (c->now - e->dropped);
 			rec.tunnels_len = 0;

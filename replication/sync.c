@@ -334,7 +334,8 @@ static void settle_unsynced(struct tdm_cluster *c)
 		c->ask_seq = tdm_message_cast(c, &msg);
 		return;
 	}
-	if (!c->await_done || self->owes || c->synced_sent || c->deaf || !tdm_verify_joined(c))
+	if (!c->await_done || self->owes || c->synced_sent || c->deaf ||
+		c->journal_durable < c->journal_synced || !tdm_verify_joined(c))
 		return;
 	msg.kind = TDM_MESSAGE_SYNCED;
 	msg.synced.cold = false;

@@ -366,6 +366,7 @@ static struct tdm_entry *entry_set(struct tdm_table *table, struct tdm_entry *e,
 	entry_fill(e, in->rec);
 	e->written = in->written;
 	e->dropped = in->dropped;
+	e->guessed = in->guessed;
 	digest_add(table, e);
 	count(table, e->state, 1);
 	if (e->addr_linked && e->addr == addr && tdm_state_is_live(e->state))
@@ -420,6 +421,23 @@ static tdm_ms earlier(tdm_ms a, tdm_ms b)
 	return a < b ? a : b;
 }
 
+/* The same version came once more: two accounts of its times become one. */
+static bool age(struct tdm_entry *e, const struct tdm_incoming *in)
+{
+	tdm_ms written = e->written, dropped = e->dropped;
+	bool guessed = e->guessed;
+
+	e->written = earlier(e->written, in->written);
+	if (e->guessed && in->guessed)
+		e->dropped = e->dropped > in->dropped ? e->dropped : in->dropped;
+	else if (e->guessed)
+		e->dropped = in->dropped;
+	else if (!in->guessed)
+		e->dropped = earlier(e->dropped, in->dropped);
+	e->guessed = e->guessed && in->guessed;
+	return e->written != written || e->dropped != dropped || e->guessed != guessed;
+}
+
 enum tdm_err tdm_table_merge(
 	struct tdm_table *table, const struct tdm_incoming *in, struct tdm_merged *out)
 {
@@ -441,10 +459,8 @@ enum tdm_err tdm_table_merge(
 	ours = entry_key(e);
 	theirs = tdm_merge_key_of(in->rec, in->wire, in->policy);
 	cmp = tdm_merge_cmp(&theirs, &ours);
-	if (!cmp) {
-		e->written = earlier(e->written, in->written);
-		e->dropped = earlier(e->dropped, in->dropped);
-	}
+	if (!cmp)
+		out->aged = age(e, in);
 	if (cmp <= 0)
 		return TDM_OK;
 	err = parts_make(table, e, in, &parts);

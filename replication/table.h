@@ -37,7 +37,10 @@ struct tdm_entry {
 	/* this node's own account */
 	tdm_ms written;      /* when the version was written */
 	tdm_ms dropped;      /* when its tunnel was lost with its owner; TDM_NEVER = it was not */
+	uint64_t journal;    /* number of its revocation in the journal */
 	uint32_t generation; /* of the tunnel on this node, 0 = none */
+	bool guessed; /* dropped is when a journal was last written; who was there knows better */
+	bool unsaved; /* the stamps changed since it was given to the journal */
 	bool addr_linked;
 	bool pending;     /* a login that was not answered yet: its token is not out */
 	bool undelivered; /* our own login, not yet in the order of messages */
@@ -64,12 +67,14 @@ struct tdm_incoming {
 	const struct tdm_record *rec;
 	struct tdm_blob wire, policy; /* borrowed */
 	tdm_ms written, dropped;
+	bool guessed;
 };
 
 struct tdm_merged {
 	struct tdm_entry *entry;
 	bool changed; /* the incoming record won, or was the first */
 	bool created;
+	bool aged;                     /* not changed, but its stamps */
 	enum tdm_session_state before; /* NONE when created */
 	struct tdm_entry *rival;       /* another live session with this inner address, or NULL */
 };
@@ -78,9 +83,10 @@ enum tdm_err tdm_table_init(struct tdm_table *table, uint64_t seed) TDM_MUST_USE
 void tdm_table_deinit(struct tdm_table *table);
 
 /* Merge one record. A record that loses or is known changes at most the stamps: the older account
- * of the same version counts. TDM_ERR_NOMEM: the table is as before. TDM_ERR_MALFORMED: a new
- * policy that cannot be read, or bytes that are not those of the record. TDM_ERR_EXISTS: the
- * verifier belongs to another session. */
+ * of the same version counts, the later one of two guesses, and anybody's before a guess.
+ * TDM_ERR_NOMEM: the table is as before. TDM_ERR_MALFORMED: a new policy that cannot be read, or
+ * bytes that are not those of the record. TDM_ERR_EXISTS: the verifier belongs to another session.
+ */
 enum tdm_err tdm_table_merge(struct tdm_table *table, const struct tdm_incoming *in,
 	struct tdm_merged *out) TDM_MUST_USE;
 /* Move the horizon of the digests. Costs a walk over the table when it really moves. */

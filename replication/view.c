@@ -29,6 +29,7 @@ static void peer_left(struct tdm_cluster *c, struct tdm_peer *p)
 	p->pid = 0;
 	p->boot = 0;
 	p->last_seq = p->acked = p->covers = p->ack_due = p->stream = p->chunks = 0;
+	p->waits_len = 0;
 	p->unprotected = 0;
 	p->verified = p->verify_due = false;
 	p->records = 0;

@@ -174,6 +174,8 @@ static enum tdm_err verdict_of(
 			return TDM_ERR_NOT_QUORATE;
 		if (!c->peers[c->self].synced)
 			return TDM_ERR_NOT_SYNCED;
+		if (commit->journal > c->journal_durable)
+			return TDM_ERR_AGAIN;
 	}
 	/* who came just now may own with a higher epoch, or be synced and have to know */
 	if (TDM_MUTANT_IS(1) && commit->kind == TDM_COMMIT_LOGIN)

@@ -77,11 +77,10 @@ void tdm_node_on_serving(struct tdm_node *node, const struct tdm_msg *msg)
 
 static void on_save(struct tdm_node *node, const struct tdm_numbers *numbers)
 {
-	enum tdm_err err = tdm_numbers_save(node->config->journal_directory, numbers, node->diag);
+	enum tdm_err err = tdm_journaler_save(node->journaler, numbers, node->diag);
 
 	if (err)
 		tdm_node_fail(node, err, node->diag->text);
-	node->numbers = *numbers;
 	tdm_address_alive_control(node->address); /* the disk may have been slow */
 }
 
@@ -119,6 +118,12 @@ static void execute(struct tdm_node *node, const struct tdm_action *a)
 	case TDM_ACTION_CLOSE_TUNNEL:
 		on_close(node, a);
 		break;
+	case TDM_ACTION_JOURNAL:
+		tdm_node_journal_put(node, a);
+		break;
+	case TDM_ACTION_JOURNAL_ALL:
+		tdm_journaler_complete(node->journaler);
+		break;
 	case TDM_ACTION_NOTE:
 		tdm_log(a->note.warning ? TDM_LOG_WARNING : TDM_LOG_INFO, "%s", a->note.text);
 		break;
@@ -130,6 +135,7 @@ void tdm_node_act(struct tdm_node *node)
 	/* after a failed SAVE nothing that follows may happen */
 	for (size_t i = 0; i < node->actions.len && node->result == TDM_OK; i++)
 		execute(node, &node->actions.items[i]);
+	tdm_node_journal_flush(node);
 	if (node->actions.lost)
 		tdm_node_fail(node, TDM_ERR_NOMEM, "out of memory");
 }

@@ -14,7 +14,6 @@ enum {
 	FIRST_CONNECT_MS = 10000,
 	COMMIT_TIMEOUT_MS = 2000,
 	CONNECT_TIMEOUT_MS = 120 * 1000,
-	TOMBSTONE_KEEP_MS = 7 * 24 * 3600 * 1000,
 	SESSIONS_MAX = 1 << 20,
 	CLUSTER_KEY_MIN = 32,
 	LEASE_MARGIN_MS = 100,
@@ -96,8 +95,9 @@ static enum tdm_err make_core(
 		.numbers = node->numbers,
 		.commit_timeout_ms = COMMIT_TIMEOUT_MS,
 		.connect_timeout_ms = CONNECT_TIMEOUT_MS,
-		.tombstone_keep_ms = TOMBSTONE_KEEP_MS,
+		.tombstone_keep_ms = TDM_TOMBSTONE_KEEP_MS,
 		.sessions_max = SESSIONS_MAX,
+		.journaled = true,
 		.mac = mac,
 		.mac_ctx = node };
 
@@ -122,7 +122,7 @@ static enum tdm_err make_core(
 	cc.members_len = config->members_len;
 	if (tdm_cluster_new(&cc, tdm_clock_ms(), &node->core))
 		return tdm_diag_set(diag, TDM_ERR_NOMEM, "cannot make the session table");
-	return TDM_OK;
+	return tdm_node_journal_start(node, cc.boot, diag);
 }
 
 /* --- without a cluster: a view of one, quorate for good --- */

@@ -13,6 +13,7 @@
 #include "node/data/tls.h"
 #include "node/data/tun.h"
 #include "node/data/worker.h"
+#include "node/journal.h"
 #include "node/log.h"
 #include "node/queue.h"
 #include "replication/cluster.h"
@@ -82,7 +83,11 @@ struct tdm_node {
 
 	struct tdm_cluster *core;
 	struct tdm_actions actions;
-	struct tdm_numbers numbers;
+	struct tdm_journal *journal; /* until its thread has it */
+	struct tdm_journaler *journaler;
+	struct tdm_numbers numbers; /* as the journal had them at the start */
+	bool journal_waits;         /* in this step something has to be durable soon */
+	bool journal_all;           /* all sessions are being written to it anew */
 	struct tdm_loop_message *loop_head, **loop_tail;
 	uint8_t key[TDM_CLUSTER_KEY_MAX]; /* of the replication's MAC */
 	size_t key_len;
@@ -171,12 +176,17 @@ void tdm_node_mcast(struct tdm_node *node, const uint8_t *data, size_t len);
 /* Let go of everything at once, leave the group and join again as a newcomer. */
 void tdm_node_rejoin(struct tdm_node *node, const char *why);
 
-/* numbers.c: epoch and index counters on disk. */
-enum tdm_err tdm_numbers_load(
-	const char *directory, struct tdm_numbers *out, struct tdm_diag *diag) TDM_MUST_USE;
-/* Durable when it returns TDM_OK. */
-enum tdm_err tdm_numbers_save(const char *directory, const struct tdm_numbers *numbers,
-	struct tdm_diag *diag) TDM_MUST_USE;
+/* journal.c: what survives a restart of all nodes. */
+enum { TDM_TOMBSTONE_KEEP_MS = 7 * 24 * 3600 * 1000 };
+enum tdm_err tdm_node_journal_open(struct tdm_node *node, struct tdm_diag *diag) TDM_MUST_USE;
+/* The core was just made: give it what the journal has, and write from now on. */
+enum tdm_err tdm_node_journal_start(
+	struct tdm_node *node, tdm_boot_id boot, struct tdm_diag *diag) TDM_MUST_USE;
+void tdm_node_journal_put(struct tdm_node *node, const struct tdm_action *action);
+/* At the end of a step. */
+void tdm_node_journal_flush(struct tdm_node *node);
+/* Waits for the disk, for some seconds at most. */
+void tdm_node_journal_stop(struct tdm_node *node);
 
 /* status.c: answers for the control socket. */
 struct tdm_control_ops tdm_node_control_ops(void);

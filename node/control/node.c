@@ -212,7 +212,7 @@ static enum tdm_err start(struct tdm_node *node, struct tdm_diag *diag)
 	const struct tdm_config *config = node->config;
 	enum tdm_err err;
 
-	err = tdm_numbers_load(config->journal_directory, &node->numbers, diag);
+	err = tdm_node_journal_open(node, diag);
 	if (!err)
 		err = tdm_tls_new(config->tls.certificate, config->tls.key, &node->tls, diag);
 	if (!err)
@@ -280,6 +280,7 @@ static void end(struct tdm_node *node)
 			tdm_msg_free(msg);
 		tdm_queue_deinit(&node->from_worker[i]);
 	}
+	tdm_node_journal_stop(node);
 	if (node->socket)
 		tdm_control_socket_free(node->socket);
 	if (node->auth)

@@ -59,9 +59,30 @@ static void fill_counts(Tandem__Control__Status *out, const struct tdm_cluster_s
 	out->table_differences_total = s->table_differences_total;
 }
 
-void tdm_control_reply_status(struct tdm_control_out *out, const struct tdm_control_identity *who,
-	const struct tdm_cluster_status *status)
+static void fill_journal(Tandem__Control__Journal *out, const struct tdm_journaler_status *j,
+	const struct tdm_cluster_status *status, tdm_wall now)
 {
+	static const char *const states[] = {
+		[TDM_JOURNALER_OK] = "ok",
+		[TDM_JOURNALER_FAILING] = "failing",
+		[TDM_JOURNALER_INCOMPLETE] = "incomplete",
+	};
+
+	tandem__control__journal__init(out);
+	out->state = text(states[j->state]);
+	out->error = text(j->error);
+	out->age_ms = !j->stamp ? -1 : now > j->stamp ? now - j->stamp : 0;
+	out->records = status->tombstones;
+	for (size_t i = 0; i < status->members_len; i++)
+		out->records += status->members[i].sessions;
+	out->pending = j->pending;
+}
+
+void tdm_control_reply_status(struct tdm_control_out *out, const struct tdm_control_identity *who,
+	const struct tdm_cluster_status *status, const struct tdm_journaler_status *journal,
+	tdm_wall now)
+{
+	Tandem__Control__Journal journal_message;
 	Tandem__Control__Reply reply = TANDEM__CONTROL__REPLY__INIT;
 	Tandem__Control__Status message = TANDEM__CONTROL__STATUS__INIT;
 	Tandem__Control__Node nodes[TDM_NODES_MAX], *node_list[TDM_NODES_MAX];
@@ -87,6 +108,10 @@ void tdm_control_reply_status(struct tdm_control_out *out, const struct tdm_cont
 	message.members = member_list;
 	message.n_members = status->members_len;
 	fill_counts(&message, status);
+	if (journal) {
+		fill_journal(&journal_message, journal, status, now);
+		message.journal = &journal_message;
+	}
 	if (who->config->cluster.none) /* nobody expects a copy there */
 		message.unprotected = 0;
 	reply.kind_case = TANDEM__CONTROL__REPLY__KIND_STATUS;

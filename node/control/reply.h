@@ -4,6 +4,7 @@
 
 #include "node/config/config.h"
 #include "node/control/out.h"
+#include "node/journal.h"
 #include "replication/cluster.h"
 
 struct tdm_control_identity {
@@ -12,8 +13,10 @@ struct tdm_control_identity {
 	tdm_wall started;
 };
 
+/* journal: NULL = none. */
 void tdm_control_reply_status(struct tdm_control_out *out, const struct tdm_control_identity *who,
-	const struct tdm_cluster_status *status);
+	const struct tdm_cluster_status *status, const struct tdm_journaler_status *journal,
+	tdm_wall now);
 /* One session; more follows. now is the wall clock. */
 void tdm_control_reply_session(struct tdm_control_out *out, const struct tdm_config *config,
 	const struct tdm_record *record, const struct tdm_policy *policy, tdm_ms age_ms,

@@ -12,13 +12,16 @@ static void answer_status(struct tdm_control_request *r)
 {
 	const struct tdm_control_config *config = r->config;
 	struct tdm_cluster_status *status = calloc(1, sizeof(*status));
+	struct tdm_journaler_status journal;
+	bool known;
 
 	if (!status) {
 		r->out->failed = true;
 		return;
 	}
 	config->ops.status(config->ctx, status);
-	tdm_control_reply_status(r->out, &r->identity, status);
+	known = config->ops.journal && config->ops.journal(config->ctx, &journal);
+	tdm_control_reply_status(r->out, &r->identity, status, known ? &journal : NULL, r->now);
 	free(status);
 }
 

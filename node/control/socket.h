@@ -11,11 +11,14 @@
 #include <uv.h>
 
 #include "node/config/config.h"
+#include "node/journal.h"
 #include "replication/cluster.h"
 
 struct tdm_control_socket;
 
 struct tdm_control_ops {
+	/* False: there is no journal yet. NULL: never. */
+	bool (*journal)(void *ctx, struct tdm_journaler_status *out);
 	void (*status)(void *ctx, struct tdm_cluster_status *out);
 	/* As tdm_cluster_walk(). */
 	bool (*sessions)(void *ctx, struct tdm_session_walk *walk, size_t max,

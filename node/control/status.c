@@ -46,9 +46,22 @@ static enum tdm_err verify(void *ctx)
 	return TDM_OK;
 }
 
+static bool journal(void *ctx, struct tdm_journaler_status *out)
+{
+	struct tdm_node *node = ctx;
+
+	if (node->journaler)
+		tdm_journaler_status(node->journaler, out);
+	return node->journaler != NULL;
+}
+
 struct tdm_control_ops tdm_node_control_ops(void)
 {
 	return (struct tdm_control_ops){
-		.status = status, .sessions = sessions, .logoff = logoff, .verify = verify
+		.status = status,
+		.journal = journal,
+		.sessions = sessions,
+		.logoff = logoff,
+		.verify = verify,
 	};
 }

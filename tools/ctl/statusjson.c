@@ -98,6 +98,27 @@ static void add_links(
 	tdm_json_text(json, "corosync", states[links->state]);
 }
 
+static void add_journal(struct tdm_json *json, const Tandem__Control__Journal *journal)
+{
+	if (!journal) {
+		tdm_json_null(json, "journal");
+		return;
+	}
+	tdm_json_object(json, "journal");
+	tdm_json_text(json, "state", journal->state);
+	if (journal->error[0])
+		tdm_json_text(json, "error", journal->error);
+	else
+		tdm_json_null(json, "error");
+	if (journal->age_ms < 0)
+		tdm_json_null(json, "age_ms");
+	else
+		tdm_json_unsigned(json, "age_ms", (uint64_t)journal->age_ms);
+	tdm_json_unsigned(json, "records", journal->records);
+	tdm_json_unsigned(json, "pending", journal->pending);
+	tdm_json_object_end(json);
+}
+
 static void add_counters(struct tdm_json *json, const Tandem__Control__Status *status)
 {
 	tdm_json_object(json, "counters");
@@ -131,6 +152,7 @@ void tdm_status_json(
 	add_nodes(&json, status);
 	add_members(&json, status);
 	add_sessions(&json, status);
+	add_journal(&json, status->journal);
 	add_links(&json, status, links);
 	add_counters(&json, status);
 	tdm_json_object_end(&json);

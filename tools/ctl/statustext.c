@@ -137,6 +137,25 @@ static void print_links(
 	tdm_table_deinit(&table);
 }
 
+static void print_journal(FILE *out, const Tandem__Control__Journal *journal)
+{
+	char error[TEXT_MAX];
+	bool ok;
+
+	if (!journal)
+		return;
+	ok = strcmp(journal->state, "ok") == 0;
+	fprintf(out, "journal: %s, %" PRIu64 " records, ", ok ? "ok" : "FAILING", journal->records);
+	if (journal->age_ms < 0)
+		fputs("not written yet", out);
+	else
+		fprintf(out, "written %" PRId64 " s ago", journal->age_ms / MS_PER_S);
+	tdm_ctl_safe(journal->error, error, sizeof(error));
+	if (!ok && error[0])
+		fprintf(out, ": %s", error);
+	fputc('\n', out);
+}
+
 void tdm_status_text(
 	FILE *out, const Tandem__Control__Status *status, const struct tdm_links *links)
 {
@@ -151,4 +170,5 @@ void tdm_status_text(
 		" unprotected, %" PRIu64 " being committed\n",
 		totals.sessions, totals.active, totals.inactive, status->unprotected,
 		status->pending_commits);
+	print_journal(out, status->journal);
 }

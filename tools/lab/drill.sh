@@ -14,6 +14,8 @@ drill_table() {
 		cut-cluster-links  1  2  Corosync cut off, both alive: one of them owns, nobody notices
 		frozen-active      1  2  a frozen owner falls silent, and stays so after it thaws
 		mass-resume        1  2  200 sessions resume on the other node
+		both-restart       1  2  both nodes lose power: sessions resume, an ended one stays ended
+		alone-restart      1  1  the same for a node without a cluster
 		login-logout-leak  1  2  1000 logins and logouts under AddressSanitizer, clean end
 	EOT
 }

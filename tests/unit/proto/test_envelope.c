@@ -97,7 +97,8 @@ static struct tdm_change changes[] = {
 	{ .record = { (const uint8_t *)"rec\0ord", 7 },
 		.policy = 1,
 		.age_ms = 12,
-		.dropped_ms = 0 },
+		.dropped_ms = 0,
+		.guessed = true },
 	{ .record = { (const uint8_t *)"x", 1 }, .policy = 0, .age_ms = 0, .dropped_ms = -1 },
 };
 
@@ -112,6 +113,8 @@ static void check_batch(const struct tdm_batch *b)
 	cr_assert_eq(b->changes[0].age_ms, 12);
 	cr_assert_eq(b->changes[0].dropped_ms, 0);
 	cr_assert_eq(b->changes[1].dropped_ms, -1);
+	cr_assert(b->changes[0].guessed);
+	cr_assert_not(b->changes[1].guessed);
 }
 
 Test(envelope, carries_records)

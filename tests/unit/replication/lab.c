@@ -56,6 +56,9 @@ static void process_free(struct lab_node *n)
 		n->lab->on_death(n->lab, n);
 	tdm_cluster_free(n->cluster);
 	n->cluster = NULL;
+	tdm_journal_close(n->journal);
+	n->journal = NULL;
+	tdm_journal_batch_reset(&n->batch);
 	n->transport = NULL;
 	n->role = TDM_ROLE_NONE;
 	n->dying = false;
@@ -66,6 +69,8 @@ void lab_deinit(struct lab *lab)
 {
 	for (size_t i = 0; i < lab->nodes_len; i++) {
 		process_free(&lab->nodes[i]);
+		tdm_journal_batch_deinit(&lab->nodes[i].batch);
+		tdm_journal_disk_free(lab->nodes[i].disk);
 		tdm_actions_deinit(&lab->nodes[i].actions);
 	}
 	tdm_mem_free(lab->mem);
@@ -115,6 +120,41 @@ static void on_role(struct lab *lab, struct lab_node *n, const struct tdm_action
 	n->epoch = a->role.epoch;
 }
 
+static void journal_put(struct lab_node *n, const struct tdm_action *a)
+{
+	struct tdm_journal_session session;
+
+	if (a->journal.number != ++n->journal_number)
+		n->lab->broken = "numbers of the journal do not rise by one";
+	n->urgent_total += a->journal.urgent;
+	if (tdm_journal_describe(n->cluster, a->journal.id,
+		    n->lab->wall_start + n->lab->now + n->wall_shift, &session)
+			? tdm_journal_put(&n->batch, &session)
+			: tdm_journal_drop(&n->batch, a->journal.id))
+		abort();
+}
+
+bool lab_journal(struct lab *lab, tdm_node_id id)
+{
+	struct lab_node *n = lab_node(lab, id);
+	struct tdm_event ev = { .kind = TDM_EVENT_JOURNALED };
+	struct tdm_journal_stamp stamp = { .boot = n->pid,
+		.wall = lab->wall_start + lab->now + n->wall_shift };
+	struct tdm_diag diag = { 0 };
+
+	if (!n->journal || !n->batch.len)
+		return false;
+	stamp.synced = tdm_cluster_synced(n->cluster) ? stamp.wall : n->journal->stamp.synced;
+	n->journal->stamp = stamp;
+	if (tdm_journal_stamp(&n->batch, &stamp) ||
+		tdm_journal_commit(n->journal, &n->batch, &diag))
+		abort();
+	tdm_journal_batch_reset(&n->batch);
+	ev.journaled.number = n->journal_number;
+	lab_feed(lab, id, &ev);
+	return true;
+}
+
 static void execute(struct lab_node *n, const struct tdm_action *a)
 {
 	struct lab *lab = n->lab;
@@ -157,6 +197,12 @@ static void execute(struct lab_node *n, const struct tdm_action *a)
 		n->closed.id = a->close.id;
 		n->closed.generation = a->close.generation;
 		n->closed.reason = a->close.reason;
+		break;
+	case TDM_ACTION_JOURNAL:
+		journal_put(n, a);
+		break;
+	case TDM_ACTION_JOURNAL_ALL:
+		n->all_total++;
 		break;
 	case TDM_ACTION_NOTE:
 		n->notes_total++;
@@ -223,6 +269,22 @@ void lab_feed(struct lab *lab, tdm_node_id id, const struct tdm_event *event)
 	}
 }
 
+static void journal_open(struct lab_node *n)
+{
+	struct tdm_diag diag = { 0 };
+	char name[TDM_NAME_MAX];
+
+	snprintf(name, sizeof(name), "n%u", n->id);
+	if (!n->disk)
+		n->disk = tdm_journal_disk_new();
+	if (!n->disk || tdm_journal_mem_open(n->disk, "lab", name, &n->journal, &diag) ||
+		tdm_journal_restore(n->journal, n->cluster,
+			n->lab->wall_start + n->lab->now + n->wall_shift, LAB_KEEP_MS, &n->restored,
+			&diag))
+		abort();
+	n->journal_number = 0;
+}
+
 static void on_event(void *ctx, const struct tdm_event *event)
 {
 	struct lab_node *n = ctx;
@@ -247,8 +309,9 @@ void lab_start(struct lab *lab, tdm_node_id id)
 		.seed = boot * 12345,
 		.commit_timeout_ms = LAB_COMMIT_TIMEOUT_MS,
 		.connect_timeout_ms = LAB_CONNECT_TIMEOUT_MS,
-		.tombstone_keep_ms = 7LL * 86400 * 1000,
+		.tombstone_keep_ms = LAB_KEEP_MS,
 		.sessions_max = lab->sessions_max,
+		.journaled = lab->journaled,
 		.mac = lab_mac,
 	};
 	struct tdm_cluster_member *m = &config.members[0];
@@ -264,6 +327,8 @@ void lab_start(struct lab *lab, tdm_node_id id)
 	m->reserved = tdm_ip_from_v4((tdm_ip_v4(&lab->pool.ip) & ~0xffu) + 1);
 	if (tdm_cluster_new(&config, lab->now, &n->cluster))
 		abort();
+	if (lab->journaled)
+		journal_open(n);
 	n->pid = 1000 + (uint32_t)boot;
 	n->role = TDM_ROLE_NONE;
 	if (tdm_mem_join(lab->mem, id, n->pid, on_event, n, &n->transport))
@@ -324,6 +389,11 @@ void lab_pump(struct lab *lab)
 			if (tdm_mem_deliver(lab->mem, lab->nodes[i].id)) {
 				more = true;
 				total++;
+				lab_bury(lab);
+			}
+		for (size_t i = 0; i < lab->nodes_len; i++)
+			if (!lab->nodes[i].slow_disk && lab_journal(lab, lab->nodes[i].id)) {
+				more = true;
 				lab_bury(lab);
 			}
 	}

@@ -3,6 +3,8 @@
 #pragma once
 
 #include "replication/core.h"
+#include "replication/journal_mem.h"
+#include "replication/journal_restore.h"
 #include "replication/transport_mem.h"
 
 enum {
@@ -12,6 +14,7 @@ enum {
 	LAB_COMMIT_TIMEOUT_MS = 2000,
 	LAB_CONNECT_TIMEOUT_MS = 120000,
 	LAB_PUMP_MAX = 1000000,
+	LAB_KEEP_MS = 7 * 86400 * 1000,
 };
 
 /* What came back for a request; requests are numbered by the test. */
@@ -46,6 +49,14 @@ struct lab_node {
 	} closed;        /* the last tunnel that was closed */
 	size_t crash_at; /* die after so many actions; 0 = never */
 	bool dying;
+	struct tdm_journal_disk *disk; /* NULL = no journal */
+	struct tdm_journal *journal;
+	struct tdm_journal_batch batch; /* not on the disk yet */
+	uint64_t journal_number;
+	size_t urgent_total, all_total;
+	bool slow_disk; /* nothing becomes durable */
+	tdm_wall wall_shift;
+	struct tdm_restored restored;
 	bool mute; /* executes nothing of what it should send */
 };
 
@@ -63,6 +74,7 @@ struct lab {
 	size_t sessions_max;
 	uint64_t groups[LAB_NODES]; /* changes a node's configuration, other than 0 */
 	bool allow_difference[LAB_NODES];
+	bool journaled;
 	const char *broken; /* an invariant that was found broken */
 	bool verbose;
 	/* called before a process is gone, and for each answer */
@@ -92,6 +104,9 @@ void lab_bury(struct lab *lab);
 void lab_pump(struct lab *lab);                 /* until nothing waits */
 void lab_run(struct lab *lab, tdm_ms duration); /* ticks and pumping */
 void lab_tick(struct lab *lab, tdm_ms step);    /* the clock moves, ticks to all, no delivery */
+
+/* What waits for the node's disk becomes durable; pump does it unless the disk is slow. */
+bool lab_journal(struct lab *lab, tdm_node_id id);
 
 /* Requests; the answer is in lab_answer(). Session n has id n and a verifier made from n. */
 uint64_t lab_login(struct lab *lab, tdm_node_id at, tdm_session_id session, const char *user);

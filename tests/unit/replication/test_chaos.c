@@ -285,6 +285,7 @@ static void history(uint64_t seed, size_t nodes, bool two_node)
 	chaos.two_node = two_node;
 	chaos.gentle = seed % 3 == 0;
 	lab_init(&chaos.lab, nodes, TDM_MEM_QUORUM_MANUAL);
+	chaos.lab.journaled = seed % 2 == 0;
 	chaos.lab.policy.simultaneous_logins = (uint32_t)draw(3) * 8;
 	chaos.lab.on_answer = chaos_on_answer;
 	chaos.lab.on_death = chaos_on_death;

@@ -83,6 +83,7 @@ static Tandem__Control__Status make_status(void)
 Test(ctl_output, status_of_a_pair)
 {
 	Tandem__Control__Status status = make_status();
+	Tandem__Control__Journal journal = TANDEM__CONTROL__JOURNAL__INIT;
 	Tandem__Control__Node n1 = make_node(1, "n1"), n2 = make_node(2, "n2");
 	Tandem__Control__Node n3 = make_node(3, "n3");
 	Tandem__Control__Node *nodes[] = { &n1, &n2, &n3 };
@@ -121,6 +122,10 @@ Test(ctl_output, status_of_a_pair)
 	status.demotions_total = 3;
 	status.tombstones = 88;
 	status.table_differences_total = 1;
+	status.journal = &journal;
+	journal.state = "ok";
+	journal.age_ms = 3999;
+	journal.records = 100;
 	status_golden("status-pair.txt", tdm_status_text, &status, &links);
 	status_golden("status-pair.json", tdm_status_json, &status, &links);
 }
@@ -143,7 +148,13 @@ Test(ctl_output, status_in_trouble)
 {
 	Tandem__Control__Status status = make_status();
 	struct tdm_links links = { .state = TDM_LINKS_UNREACHABLE };
+	Tandem__Control__Journal journal = TANDEM__CONTROL__JOURNAL__INIT;
 
+	journal.state = "failing";
+	journal.error = "journal: /var/lib/tandem/journal.mdb: no space left";
+	journal.age_ms = -1;
+	journal.pending = 7;
+	status.journal = &journal;
 	status.quorate = false;
 	status_golden("status-not-quorate.txt", tdm_status_text, &status, &links);
 	status.connected = false;
