@@ -158,8 +158,9 @@ static void role_follow(
 		return; /* a ring that only grows: go on, but release nothing */
 	else if (verdict == TDM_VERDICT_PENDING && m->role == TDM_ROLE_ISOLATED)
 		return;
-	else if (may_take && verdict == TDM_VERDICT_YES && synced && m->owner == c->config.self &&
-		 !tdm_role_undecided(c))
+	/* who stood still takes nothing before it has read what happened meanwhile */
+	else if (may_take && c->now >= c->blind_until && verdict == TDM_VERDICT_YES && synced &&
+		 m->owner == c->config.self && !tdm_role_undecided(c))
 		take(c, m);
 	else if (synced)
 		set_role(c, m, TDM_ROLE_STANDBY, "synced");
