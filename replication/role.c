@@ -223,7 +223,7 @@ void tdm_role_heard(struct tdm_cluster *c, tdm_node_id node, const struct tdm_me
 			"node %u owns member %s with a higher epoch (%llu): letting go", node,
 			m->config.name, (unsigned long long)epoch.counter);
 	/* from an earlier view: its sender may have been replaced since */
-	if (tdm_sync_is_current(c, msg->owner.tag) || TDM_MUTANT_IS(13))
+	if (tdm_sync_is_current(c, msg->owner.tag))
 		m->owner = node;
 	m->vacated = false;
 	tdm_change_drop_tunnels(c, m, m->gone_at ? m->gone_at : c->now);
