@@ -122,16 +122,22 @@ static enum tdm_err merge_own(struct tdm_cluster *c, const struct tdm_record *re
 	struct tdm_incoming in = {
 		.rec = rec, .policy = policy, .written = written, .dropped = dropped
 	};
+	const struct tdm_entry *before;
+	uint64_t sum;
 	size_t len;
 	enum tdm_err err = tdm_record_encode(rec, base.data, base.len, wire, sizeof(wire), &len);
 
 	if (err)
 		return err;
 	in.wire = (struct tdm_blob){ wire, len };
+	before = tdm_table_find(&c->table, rec->id);
+	sum = before ? before->digest : 0;
 	err = tdm_table_merge(&c->table, &in, merged);
-	if (!err)
-		after(c, merged);
-	return err;
+	if (err)
+		return err;
+	tdm_verify_changed(c, rec->id, merged->entry->digest - sum);
+	after(c, merged);
+	return TDM_OK;
 }
 
 static uint64_t merge_and_cast(struct tdm_cluster *c, struct tdm_entry *e,

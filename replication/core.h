@@ -15,6 +15,7 @@
 #include "replication/place.h"
 #include "replication/pool.h"
 #include "replication/table.h"
+#include "replication/verify.h"
 
 /* What this node knows of another one, or of itself. Flags with a star are changed at ordered
  * points only, so that all nodes of a ring agree on them. */
@@ -44,8 +45,16 @@ struct tdm_peer {
 
 	uint64_t config;
 	bool config_told;
+	uint64_t sections[TDM_CONFIG_SECTIONS];
+	bool config_any;
 	uint32_t unprotected;
 	uint64_t ignored_total;
+
+	bool verify_due;        /* its sums are awaited */
+	bool verified;          /* its table was found equal to ours, */
+	tdm_ms verified_at;     /* then; for this node: all were equal to ours */
+	unsigned verify_differ; /* shards that differed in the last round */
+	uint64_t records;       /* size of its table, as it last said */
 };
 
 struct tdm_member {
@@ -57,7 +66,10 @@ struct tdm_member {
 	bool vacated;           /* it ended, and its node did not: no doubt that it is gone */
 	bool mine;              /* we act, or did until the verdict on a new ring is out */
 	enum tdm_role role;
-	const char *why; /* of the next change of role */
+	const char *why;         /* of the next change of role */
+	tdm_node_id config_node; /* * whose configuration counts, 0 = not known */
+	uint64_t config_wanted;  /* * its fingerprint */
+	char config_why[192];
 	struct tdm_pool pool;
 	bool rivals;    /* two sessions with one address were seen while we could not act */
 	bool surplus;   /* a user may have more sessions than allowed: some came from elsewhere */
@@ -87,6 +99,7 @@ struct tdm_cluster {
 	tdm_ms now;
 	tdm_wall wall;
 	struct tdm_actions *actions;
+	bool no_answers; /* nothing that waits can be answered now: it need not be looked at */
 
 	/* ring and quorum */
 	bool connected;    /* in a view */
@@ -120,7 +133,11 @@ struct tdm_cluster {
 		uint64_t request_seq;
 		size_t slot;
 		unsigned in_flight;
+		bool some; /* not all records, but those of these shards */
+		struct tdm_shard_set shards;
 	} bulk;
+
+	struct tdm_verify verify;
 
 	/* sending */
 	uint64_t seq;
@@ -171,6 +188,16 @@ void tdm_role_seen(struct tdm_cluster *c, struct tdm_epoch epoch);
 /* Save the numbers before they are used. */
 void tdm_role_save(struct tdm_cluster *c);
 
+/* --- settings.c: configurations that differ --- */
+enum { TDM_SETTINGS_TEXT = 48 };
+const char *tdm_settings_sections(unsigned mask, char out[TDM_SETTINGS_TEXT]);
+unsigned tdm_settings_differ(const struct tdm_cluster *c, const struct tdm_peer *p);
+void tdm_settings_hello(struct tdm_cluster *c, struct tdm_peer *p, const struct tdm_hello *hello);
+/* Whose configuration counts for a member; at ordered points. */
+void tdm_settings_stage(struct tdm_cluster *c, struct tdm_member *m);
+bool tdm_settings_fit(const struct tdm_member *m, const struct tdm_peer *p);
+const char *tdm_settings_why(struct tdm_cluster *c, struct tdm_member *m);
+
 /* --- sync.c: rounds of hellos, who is synced --- */
 /* The view as messages name it. One that was sent in an earlier view and found its place in a later
  * one (its sender was cut off, or stood still) speaks of what is over. */
@@ -190,10 +217,28 @@ void tdm_sync_ask_demote(struct tdm_cluster *c, struct tdm_peer *who);
 /* --- bulk.c: whole tables --- */
 void tdm_bulk_start(struct tdm_cluster *c, tdm_node_id request_node, uint64_t request_seq);
 void tdm_bulk_cancel(struct tdm_cluster *c);
+/* Who sends its table to those who are not synced: an owner, else the lowest id; NULL = nobody. */
+struct tdm_peer *tdm_bulk_senior(struct tdm_cluster *c);
 void tdm_bulk_settle(struct tdm_cluster *c);
 void tdm_bulk_request(struct tdm_cluster *c, struct tdm_peer *from, const struct tdm_message *msg);
 void tdm_bulk_chunk(struct tdm_cluster *c, struct tdm_peer *from, const struct tdm_message *msg);
 void tdm_bulk_end(struct tdm_cluster *c, struct tdm_peer *from, const struct tdm_message *msg);
+
+/* --- verify.c: are all tables the same? --- */
+/* A change of ours added so much to its shard's sum, and is about to be sent; was sent with that
+ * number; is delivered with all before it. */
+void tdm_verify_changed(struct tdm_cluster *c, tdm_session_id id, uint64_t by);
+void tdm_verify_sent(struct tdm_cluster *c, tdm_session_id id, uint64_t seq);
+void tdm_verify_delivered(struct tdm_cluster *c, uint64_t seq);
+void tdm_verify_message(
+	struct tdm_cluster *c, struct tdm_peer *from, const struct tdm_message *msg);
+void tdm_verify_bulk_end(struct tdm_cluster *c, const struct tdm_message *msg);
+/* A node with the whole table asks this before it says so; true = go on. */
+bool tdm_verify_joined(struct tdm_cluster *c);
+/* The view or our place in it changed: comparisons under way are over. */
+void tdm_verify_reset(struct tdm_cluster *c);
+void tdm_verify_settle(struct tdm_cluster *c);
+void tdm_verify_tick(struct tdm_cluster *c);
 
 /* --- message.c: in and out --- */
 void tdm_message_receive(struct tdm_cluster *c, const struct tdm_event_message *event);
@@ -246,7 +291,8 @@ void tdm_expire_clocks(
 	const struct tdm_cluster *c, const struct tdm_entry *entry, struct tdm_record *rec);
 
 /* --- wait.c: commits of this node --- */
-void tdm_wait_delivered(struct tdm_cluster *c, uint64_t seq);
+/* Our update has its place. True when somebody's acknowledgement is waited for. */
+bool tdm_wait_delivered(struct tdm_cluster *c, uint64_t seq);
 void tdm_wait_settle(struct tdm_cluster *c);
 void tdm_wait_tick(struct tdm_cluster *c);
 /* Our messages before seq were lost on the way: send again what somebody waits for. */

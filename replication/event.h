@@ -34,6 +34,7 @@ enum tdm_event_kind {
 	TDM_EVENT_RESUME,       /* CONNECT with a token: give the session a tunnel */
 	TDM_EVENT_TUNNEL_DOWN,  /* a tunnel ended, the session stays */
 	TDM_EVENT_LOGOUT,       /* end a session */
+	TDM_EVENT_VERIFY,       /* compare the tables of all nodes now */
 };
 
 enum { TDM_TICK_MS = 50 };

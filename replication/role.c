@@ -6,15 +6,17 @@ void tdm_role_stage(struct tdm_cluster *c)
 {
 	struct tdm_place_node nodes[TDM_NODES_MAX];
 
-	for (size_t i = 0; i < c->peers_len; i++) {
-		const struct tdm_peer *p = &c->peers[i];
-
-		nodes[i] = (struct tdm_place_node){ p->id, p->present, p->synced && p->decided };
-	}
 	for (size_t i = 0; i < c->members_len; i++) {
 		struct tdm_member *m = &c->members[i];
 		tdm_node_id before = m->owner;
 
+		tdm_settings_stage(c, m);
+		for (size_t k = 0; k < c->peers_len; k++) {
+			const struct tdm_peer *p = &c->peers[k];
+
+			nodes[k] = (struct tdm_place_node){ p->id, p->present,
+				p->synced && p->decided && tdm_settings_fit(m, p) };
+		}
 		m->owner = tdm_place(
 			m->config.nodes, m->config.nodes_len, nodes, c->peers_len, before);
 		if (before && m->owner != before)
@@ -162,6 +164,8 @@ static void role_follow(
 	else if (may_take && c->now >= c->blind_until && verdict == TDM_VERDICT_YES && synced &&
 		 m->owner == c->config.self && !tdm_role_undecided(c))
 		take(c, m);
+	else if (synced && !tdm_settings_fit(m, &c->peers[c->self]))
+		set_role(c, m, TDM_ROLE_SYNCING, tdm_settings_why(c, m));
 	else if (synced)
 		set_role(c, m, TDM_ROLE_STANDBY, "synced");
 	else

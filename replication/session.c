@@ -148,7 +148,8 @@ static enum tdm_err may_revoke(
 		return TDM_ERR_NOT_QUORATE;
 	if (!c->peers[c->self].synced)
 		return TDM_ERR_NOT_SYNCED;
-	if (!e || (ev->verifier && !tdm_bytes_equal(e->verifier, ev->verifier, TDM_VERIFIER_LEN)))
+	if (!e || (ev->verifier &&
+			  !tdm_bytes_equal(tdm_entry_verifier(e), ev->verifier, TDM_VERIFIER_LEN)))
 		return TDM_ERR_NOT_FOUND;
 	/* the goodbye of an older tunnel came late: the session lives on in a newer one */
 	if (ev->generation && e->generation && ev->generation != e->generation)

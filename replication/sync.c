@@ -2,6 +2,8 @@
 #include "replication/core.h"
 #include "replication/mutant.h"
 
+#include <string.h>
+
 struct tdm_round_tag tdm_sync_tag(const struct tdm_cluster *c)
 {
 	return (struct tdm_round_tag){ c->ring, c->members_hash };
@@ -27,6 +29,7 @@ void tdm_sync_again(struct tdm_cluster *c)
 	tdm_bulk_cancel(c);
 	c->asked = c->await_done = c->synced_sent = c->cold_sent = false;
 	c->await = 0;
+	tdm_verify_reset(c);
 }
 
 void tdm_sync_start(struct tdm_cluster *c)
@@ -51,6 +54,8 @@ static void hello_cast(struct tdm_cluster *c)
 	h->tag = tdm_sync_tag(c);
 	h->synced = tdm_core_self(c)->synced && !c->deaf;
 	h->table_size = c->table.live + c->table.ended;
+	memcpy(h->sections, c->config.config_sections, sizeof(h->sections));
+	h->config_any = c->config.allow_config_difference;
 	if (c->doubt_until > c->now)
 		h->doubt_ms = (uint64_t)(c->doubt_until - c->now);
 	for (size_t i = 0; i < c->peers_len; i++) {
@@ -84,6 +89,8 @@ static void take_over_ownerships(struct tdm_cluster *c, const struct tdm_decisio
 				"two owners of member %s met: this node (epoch %llu) yields",
 				m->config.name, (unsigned long long)m->epoch.counter);
 		m->owner = o->owner;
+		if (!m->owner)
+			m->config_node = 0;
 		if (tdm_epoch_cmp(o->epoch, m->epoch) <= 0)
 			continue;
 		m->epoch = o->epoch;
@@ -101,7 +108,7 @@ static void begin_cold(struct tdm_cluster *c)
 		p->owes = p->present && p->hello.table_size > 0;
 	}
 	for (size_t i = 0; i < c->members_len; i++)
-		c->members[i].owner = 0;
+		c->members[i].owner = c->members[i].config_node = 0;
 	c->round = TDM_ROUND_COLD;
 	if (tdm_core_self(c)->owes)
 		tdm_bulk_start(c, 0, 0);
@@ -327,7 +334,7 @@ static void settle_unsynced(struct tdm_cluster *c)
 		c->ask_seq = tdm_message_cast(c, &msg);
 		return;
 	}
-	if (!c->await_done || self->owes || c->synced_sent || c->deaf)
+	if (!c->await_done || self->owes || c->synced_sent || c->deaf || !tdm_verify_joined(c))
 		return;
 	msg.kind = TDM_MESSAGE_SYNCED;
 	msg.synced.cold = false;

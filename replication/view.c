@@ -30,6 +30,9 @@ static void peer_left(struct tdm_cluster *c, struct tdm_peer *p)
 	p->boot = 0;
 	p->last_seq = p->acked = p->covers = p->ack_due = p->stream = p->chunks = 0;
 	p->unprotected = 0;
+	p->verified = p->verify_due = false;
+	p->records = 0;
+	p->config_told = false;
 	tdm_commits_forget(&c->commits, (size_t)(p - c->peers));
 }
 
@@ -115,12 +118,13 @@ static void disconnect(struct tdm_cluster *c)
 	for (size_t i = 0; i < c->peers_len; i++)
 		peer_left(c, &c->peers[i]);
 	for (size_t i = 0; i < c->members_len; i++) {
-		c->members[i].owner = 0;
+		c->members[i].owner = c->members[i].config_node = 0;
 		c->members[i].gone_at = c->now;
 	}
 	for (size_t i = 0; i < TDM_VERDICTS_KEPT; i++)
 		c->verdicts[i] = (struct tdm_event_quorum){ 0 };
 	c->connected = c->ring_pending = c->ring_lost = c->ring_missed = c->deaf = false;
+	tdm_verify_reset(c);
 	c->ring = (struct tdm_ring){ 0 };
 	c->round = TDM_ROUND_NONE;
 }

@@ -80,7 +80,7 @@ void tdm_wait_acked(struct tdm_cluster *c, struct tdm_peer *p)
 	covered_by(c, p);
 }
 
-void tdm_wait_delivered(struct tdm_cluster *c, uint64_t seq)
+bool tdm_wait_delivered(struct tdm_cluster *c, uint64_t seq)
 {
 	for (struct tdm_commit *commit = c->commits.first; commit; commit = commit->next) {
 		struct tdm_entry *e;
@@ -93,8 +93,9 @@ void tdm_wait_delivered(struct tdm_cluster *c, uint64_t seq)
 		e = tdm_table_find(&c->table, commit->id);
 		if (e && commit->kind == TDM_COMMIT_LOGIN)
 			tdm_session_delivered(c, e);
-		return;
+		return commit->waiting != 0;
 	}
+	return false;
 }
 
 void tdm_wait_again(struct tdm_cluster *c, uint64_t seq)

@@ -92,6 +92,7 @@ static enum tdm_err make_core(
 	const struct tdm_config *config = node->config;
 	struct tdm_cluster_config cc = { .self = info->self,
 		.config_fingerprint = config->fingerprint,
+		.allow_config_difference = config->cluster.allow_config_difference,
 		.numbers = node->numbers,
 		.commit_timeout_ms = COMMIT_TIMEOUT_MS,
 		.connect_timeout_ms = CONNECT_TIMEOUT_MS,
@@ -103,6 +104,7 @@ static enum tdm_err make_core(
 	if (id_of(info, config->node) != info->self)
 		return tdm_diag_set(diag, TDM_ERR_CONFIG,
 			"node: %s is not what corosync's nodelist calls this node", config->node);
+	memcpy(cc.config_sections, config->sections, sizeof(cc.config_sections));
 	tdm_random(&cc.boot, sizeof(cc.boot));
 	tdm_random(&cc.seed, sizeof(cc.seed));
 	for (size_t i = 0; i < info->nodes_len; i++) {

@@ -35,7 +35,20 @@ static enum tdm_err logoff(void *ctx, uint64_t ticket, tdm_session_id id)
 	return TDM_OK;
 }
 
+static enum tdm_err verify(void *ctx)
+{
+	struct tdm_node *node = ctx;
+	struct tdm_event event = { .kind = TDM_EVENT_VERIFY };
+
+	if (!node->core)
+		return TDM_ERR_CLUSTER_LOST;
+	tdm_node_feed(node, &event);
+	return TDM_OK;
+}
+
 struct tdm_control_ops tdm_node_control_ops(void)
 {
-	return (struct tdm_control_ops){ .status = status, .sessions = sessions, .logoff = logoff };
+	return (struct tdm_control_ops){
+		.status = status, .sessions = sessions, .logoff = logoff, .verify = verify
+	};
 }

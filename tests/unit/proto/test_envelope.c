@@ -191,6 +191,40 @@ Test(envelope, carries_everything_else)
 	cr_assert_eq(encode(&in), TDM_ERR_INVAL);
 }
 
+Test(envelope, carries_digests)
+{
+	static uint64_t sums[TDM_DIGEST_SHARDS];
+	struct tdm_message in, out;
+
+	in = head(TDM_MESSAGE_DIGEST);
+	in.digest.kind = TDM_DIGEST_ANSWER;
+	in.digest.asker = 3;
+	in.digest.ask_seq = 44;
+	in.digest.records = 100000;
+	in.digest.shards = sums;
+	for (size_t i = 0; i < TDM_DIGEST_SHARDS; i++)
+		sums[i] = i * 0x0123456789abcdefu;
+	out = there_and_back(&in);
+	cr_assert(out.digest.asker == 3 && out.digest.ask_seq == 44);
+	cr_assert_eq(out.digest.records, 100000);
+	cr_assert_eq(memcmp(out.digest.shards, sums, sizeof(sums)), 0);
+
+	in = head(TDM_MESSAGE_DIGEST);
+	in.digest.kind = TDM_DIGEST_ASK;
+	in.digest.to = 2;
+	in.digest.round = 1;
+	in.digest.horizon = -5;
+	in.digest.suspects.bits[31] = 0x80;
+	out = there_and_back(&in);
+	cr_assert(out.digest.kind == TDM_DIGEST_ASK && out.digest.to == 2);
+	cr_assert(out.digest.round == 1 && out.digest.horizon == -5 && !out.digest.shards);
+	cr_assert_eq(out.digest.suspects.bits[31], 0x80);
+
+	in.digest.kind = TDM_DIGEST_KINDS;
+	cr_assert_eq(encode(&in), TDM_OK);
+	cr_assert_eq(decode(&out), TDM_ERR_MALFORMED);
+}
+
 Test(envelope, a_changed_byte_anywhere_is_refused)
 {
 	struct tdm_message in = head(TDM_MESSAGE_OWNER), out;
