@@ -160,8 +160,9 @@ static void role_follow(
 		return; /* a ring that only grows: go on, but release nothing */
 	else if (verdict == TDM_VERDICT_PENDING && m->role == TDM_ROLE_ISOLATED)
 		return;
-	else if (may_take && verdict == TDM_VERDICT_YES && synced && m->owner == c->config.self &&
-		 !tdm_role_undecided(c))
+	/* who stood still takes nothing before it has read what happened meanwhile */
+	else if (may_take && c->now >= c->blind_until && verdict == TDM_VERDICT_YES && synced &&
+		 m->owner == c->config.self && !tdm_role_undecided(c))
 		take(c, m);
 	else if (synced && !tdm_settings_fit(m, &c->peers[c->self]))
 		set_role(c, m, TDM_ROLE_SYNCING, tdm_settings_why(c, m));
@@ -226,7 +227,7 @@ void tdm_role_heard(struct tdm_cluster *c, tdm_node_id node, const struct tdm_me
 			"node %u owns member %s with a higher epoch (%llu): letting go", node,
 			m->config.name, (unsigned long long)epoch.counter);
 	/* from an earlier view: its sender may have been replaced since */
-	if (tdm_sync_is_current(c, msg->owner.tag) || TDM_MUTANT_IS(13))
+	if (tdm_sync_is_current(c, msg->owner.tag))
 		m->owner = node;
 	m->vacated = false;
 	tdm_change_drop_tunnels(c, m, m->gone_at ? m->gone_at : c->now);

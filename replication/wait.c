@@ -166,8 +166,7 @@ static enum tdm_err verdict_of(
 		if (!e || !tdm_state_is_live(e->state))
 			return TDM_ERR_REVOKED;
 		/* also when we own again, with a new epoch: another may have between the two */
-		if (!m || !m->mine ||
-			(tdm_epoch_cmp(e->version.epoch, m->epoch) && !TDM_MUTANT_IS(10)))
+		if (!m || !m->mine || tdm_epoch_cmp(e->version.epoch, m->epoch))
 			return TDM_ERR_NOT_OWNER;
 	} else {
 		if (verdict == TDM_VERDICT_NO)

@@ -112,6 +112,30 @@ static void check_lease(struct sim_node *n, const struct tdm_entry *e)
 		sim_fail(n->sim, "I3: an address was leased twice", e->id, n->id);
 }
 
+/* At the moment of the lease itself: every synced node of the ring has heard that the session which
+ * had the address before is over. One that does not take us for synced any more is ahead of us. */
+void sim_check_lease(struct sim_node *n, tdm_session_id s)
+{
+	const struct tdm_entry *e = sim_entry(n, s);
+
+	if (!e || !tdm_state_is_live(e->state) || !sim_in_ring(n) || merging(n->cluster))
+		return;
+	for (size_t i = 0; i < n->cluster->peers_len; i++) {
+		const struct sim_node *o = synced_peer(n, i);
+		const struct tdm_peer *we = o ? tdm_core_peer(o->cluster, n->id) : NULL;
+		const struct tdm_entry *h;
+
+		if (!we || !we->synced || !sim_in_ring(o) || merging(o->cluster))
+			continue;
+		h = tdm_table_find_addr(&o->cluster->table, e->addr);
+		if (h && h->id != s)
+			sim_fail(n->sim,
+				"I3: an address is leased before a synced node knows that it "
+				"is free",
+				s, o->id);
+	}
+}
+
 static void on_login(struct sim_node *n, tdm_session_id s, const struct tdm_action *a)
 {
 	struct sim_token *t = &n->sim->tokens[s];

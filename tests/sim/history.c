@@ -136,6 +136,7 @@ static void login(struct sim *sim, struct sim_node *n, const struct sim_step *s)
 	ev.login.policy = sim_policy(t->policy);
 	ev.login.peer = tdm_ip_from_v4(0xc0000200u + (uint32_t)s->session % 200);
 	sim_feed(n, &ev);
+	sim_check_lease(n, s->session);
 }
 
 static void resume(struct sim *sim, struct sim_node *n, const struct sim_step *s)

@@ -253,6 +253,8 @@ size_t sim_net_keep(void *random, size_t n);
 
 /* --- check.c: after every step --- */
 void sim_check_answer(struct sim_node *n, const struct tdm_action *action);
+/* A session was just made. */
+void sim_check_lease(struct sim_node *n, tdm_session_id session);
 void sim_check_role(struct sim_node *n, const struct tdm_action *action);
 void sim_check_actions(struct sim_node *n);
 void sim_check_death(struct sim_node *n);
