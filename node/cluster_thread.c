@@ -12,7 +12,11 @@
 enum {
 	SEND_BACKLOG = 16384, /* messages */
 	CONNECT_PAUSE_MS = 50,
-	RETRY_MS = 1,              /* flow control, or the control thread is behind */
+	RETRY_MS = 1, /* flow control, or the control thread is behind */
+	/* An acknowledgement is a message like any. While messages come one by one, quickly, so
+	 * many ends of batches are told at once, the next one after a pause. */
+	BATCHES_AT_ONCE = 2,
+	BATCH_PAUSE_MS = 1,
 	EXISTS_PATIENCE_MS = 2000, /* until a predecessor's membership is gone */
 	STOP_PATIENCE_MS = 1000,
 	/* Once in many restarts of corosync a connection made meanwhile was left without an answer
@@ -37,7 +41,9 @@ struct tdm_cluster_thread {
 	/* the group thread's own from here on, but for the writer's end of outbox */
 	uv_loop_t loop;
 	uv_async_t wake;
-	uv_timer_t connect_timer, retry_timer;
+	uv_timer_t connect_timer, retry_timer, batch_timer;
+	unsigned batches; /* ends told since batch_timer was started */
+	bool batch_held;
 	struct tdm_queue outbox;
 	struct outgoing *unsent;                        /* refused by flow control */
 	struct tdm_cluster_msg *held_first, *held_last; /* the control thread is behind */
@@ -92,9 +98,8 @@ static void hand_over_held(struct tdm_cluster_thread *t)
 	}
 }
 
-static void on_event(void *ctx, const struct tdm_event *event)
+static void hand_over_event(struct tdm_cluster_thread *t, const struct tdm_event *event)
 {
-	struct tdm_cluster_thread *t = ctx;
 	size_t len = event->kind == TDM_EVENT_MESSAGE ? event->message.len : 0;
 	struct tdm_cluster_msg *msg = new_msg(t, TDM_CLUSTER_EVENT, len);
 
@@ -105,6 +110,33 @@ static void on_event(void *ctx, const struct tdm_event *event)
 		msg->event.message.data = msg->data;
 	}
 	hand_over(t, msg);
+}
+
+static void on_batch_timer(uv_timer_t *timer)
+{
+	struct tdm_cluster_thread *t = timer->data;
+
+	t->batches = 0;
+	if (!t->batch_held)
+		return;
+	t->batch_held = false;
+	t->batches = 1;
+	hand_over_event(t, &(struct tdm_event){ .kind = TDM_EVENT_BATCH_END });
+	uv_timer_start(timer, on_batch_timer, BATCH_PAUSE_MS, 0);
+}
+
+static void on_event(void *ctx, const struct tdm_event *event)
+{
+	struct tdm_cluster_thread *t = ctx;
+
+	if (event->kind == TDM_EVENT_BATCH_END) {
+		t->batch_held = t->batches == BATCHES_AT_ONCE;
+		if (t->batch_held)
+			return;
+		if (!t->batches++)
+			uv_timer_start(&t->batch_timer, on_batch_timer, BATCH_PAUSE_MS, 0);
+	}
+	hand_over_event(t, event);
 }
 
 /* --- connection --- */
@@ -125,6 +157,7 @@ static void disconnect(struct tdm_cluster_thread *t)
 		t->polls[i] = NULL;
 	}
 	t->polling = false;
+	t->batch_held = false;
 	if (!t->cpg)
 		return;
 	/* Closing may take as long as corosync likes: tell first. */
@@ -146,6 +179,8 @@ static void reconnect(struct tdm_cluster_thread *t)
 	uv_timer_start(&t->connect_timer, on_connect_timer, CONNECT_PAUSE_MS, CONNECT_PAUSE_MS);
 }
 
+static void send_all(struct tdm_cluster_thread *t);
+
 static void on_readable(uv_poll_t *poll, int status, int events)
 {
 	struct tdm_cluster_thread *t = poll->data;
@@ -153,6 +188,8 @@ static void on_readable(uv_poll_t *poll, int status, int events)
 	(void)events;
 	if (status < 0 || tdm_cpg_dispatch(t->cpg) != TDM_OK)
 		reconnect(t);
+	else if (t->unsent)
+		send_all(t); /* what was delivered made room */
 }
 
 static void set_polling(struct tdm_cluster_thread *t, bool on)
@@ -296,6 +333,7 @@ static void on_wake(uv_async_t *wake)
 		uv_close((uv_handle_t *)&t->wake, NULL);
 		uv_close((uv_handle_t *)&t->connect_timer, NULL);
 		uv_close((uv_handle_t *)&t->retry_timer, NULL);
+		uv_close((uv_handle_t *)&t->batch_timer, NULL);
 		return;
 	}
 	if (atomic_exchange(&t->rejoin, false) && t->cpg)
@@ -369,7 +407,9 @@ static enum tdm_err prepare(
 		return TDM_ERR_NOMEM;
 	uv_timer_init(&t->loop, &t->connect_timer);
 	uv_timer_init(&t->loop, &t->retry_timer);
+	uv_timer_init(&t->loop, &t->batch_timer);
 	t->wake.data = t->connect_timer.data = t->retry_timer.data = t;
+	t->batch_timer.data = t;
 	return TDM_OK;
 }
 

@@ -16,6 +16,7 @@ enum {
 	TDM_ENVELOPE_ARENA = 512 * 1024, /* enough to decode any message that we send */
 	TDM_SCHEMA = 1,                  /* what we write */
 	TDM_SCHEMA_MIN = 1,              /* the oldest reader that understands it */
+	TDM_DIGEST_SHARDS = 256,
 };
 
 /* MAC over data; the shell keeps the key (HMAC-SHA-256 with the cluster key). */
@@ -53,6 +54,8 @@ struct tdm_hello {
 	size_t owned_len;
 	uint64_t table_size;
 	uint64_t doubt_ms; /* for so long somebody out of sight may know more tokens */
+	uint64_t sections[TDM_CONFIG_SECTIONS]; /* fingerprints of the sender's configuration */
+	bool config_any; /* the sender may take over though its configuration differs */
 };
 
 struct tdm_change {
@@ -75,6 +78,30 @@ struct tdm_acked {
 	uint64_t seq;
 };
 
+/* Shards of the session table, one bit each. */
+struct tdm_shard_set {
+	uint8_t bits[TDM_DIGEST_SHARDS / 8];
+};
+
+enum tdm_digest_kind {
+	TDM_DIGEST_ASK,    /* what are your sums at this point? */
+	TDM_DIGEST_ANSWER, /* these, at the point of that question */
+	TDM_DIGEST_SEND,   /* send your records of some shards */
+	TDM_DIGEST_KINDS
+};
+
+struct tdm_digest_message {
+	enum tdm_digest_kind kind;
+	tdm_node_id asker; /* answers: the question, by its sender and sequence number */
+	uint64_t ask_seq;
+	tdm_node_id to;   /* questions: 0 = all synced nodes */
+	uint32_t round;   /* of the asker's comparison; from 1 on, what differs is exchanged */
+	tdm_wall horizon; /* sessions that ended before are not counted */
+	uint64_t records; /* answers: sessions in the sender's table, ended ones included */
+	uint64_t *shards; /* answers: TDM_DIGEST_SHARDS sums, else NULL */
+	struct tdm_shard_set suspects; /* what differed last time, or what is to be sent */
+};
+
 enum tdm_message_kind {
 	TDM_MESSAGE_NONE,
 	TDM_MESSAGE_HELLO,
@@ -87,6 +114,7 @@ enum tdm_message_kind {
 	TDM_MESSAGE_DEMOTE,
 	TDM_MESSAGE_OWNER,
 	TDM_MESSAGE_HANDOVER, /* reserved: decoded, not acted on */
+	TDM_MESSAGE_DIGEST,
 	TDM_MESSAGE_KINDS
 };
 
@@ -123,12 +151,17 @@ struct tdm_message {
 			bool cold;
 			struct tdm_round_tag tag;
 		} synced;
-		struct tdm_peer_ref demote;
+		struct {
+			struct tdm_peer_ref who;
+			struct tdm_round_tag tag;
+		} demote;
 		struct {
 			tdm_member_id member;
-			tdm_node_id to; /* handover only */
+			tdm_node_id to;           /* handover only */
+			struct tdm_round_tag tag; /* not with handover */
 			struct tdm_epoch epoch;
 		} owner;
+		struct tdm_digest_message digest;
 	};
 };
 

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+enum { SUM_BYTES = 8, DIGEST_BYTES = SUM_BYTES * TDM_DIGEST_SHARDS };
+
 static void tag_in(uint32_t rep, uint64_t seq, uint64_t hash, struct tdm_round_tag *tag)
 {
 	tag->ring.rep = rep;
@@ -24,6 +26,10 @@ static enum tdm_err hello_in(const Tandem__Replication__Hello *pb, struct tdm_he
 	hello->synced = pb->synced;
 	hello->table_size = pb->table_size;
 	hello->doubt_ms = pb->doubt_ms;
+	hello->sections[0] = pb->config_members;
+	hello->sections[1] = pb->config_groups;
+	hello->sections[2] = pb->config_tunnel_groups;
+	hello->config_any = pb->config_any;
 	hello->peers_len = pb->n_synced_peers;
 	for (size_t i = 0; i < pb->n_synced_peers; i++)
 		hello->peers[i] = (struct tdm_peer_ref){ pb->synced_peers[i]->node,
@@ -99,6 +105,36 @@ static enum tdm_err owner_in(
 	return member_in(member, &msg->owner.member) ? TDM_OK : TDM_ERR_MALFORMED;
 }
 
+static enum tdm_err digest_in(const Tandem__Replication__Digest *pb, struct tdm_arena *arena,
+	struct tdm_digest_message *digest)
+{
+	if (pb->kind >= TDM_DIGEST_KINDS ||
+		(pb->suspects.len && pb->suspects.len != sizeof(digest->suspects.bits)) ||
+		pb->shards.len != (pb->kind == TDM_DIGEST_ANSWER ? DIGEST_BYTES : 0))
+		return TDM_ERR_MALFORMED;
+	digest->kind = (enum tdm_digest_kind)pb->kind;
+	digest->asker = pb->asker;
+	digest->ask_seq = pb->ask_seq;
+	digest->to = pb->to;
+	digest->round = pb->round;
+	digest->horizon = pb->horizon;
+	digest->records = pb->records;
+	if (pb->suspects.len)
+		memcpy(digest->suspects.bits, pb->suspects.data, pb->suspects.len);
+	if (!pb->shards.len)
+		return TDM_OK;
+	digest->shards = tdm_arena_get(arena, TDM_DIGEST_SHARDS * sizeof(*digest->shards));
+	if (!digest->shards)
+		return TDM_ERR_TOO_LONG;
+	for (size_t i = 0; i < TDM_DIGEST_SHARDS; i++) {
+		digest->shards[i] = 0;
+		for (size_t k = 0; k < SUM_BYTES; k++)
+			digest->shards[i] |= (uint64_t)pb->shards.data[SUM_BYTES * i + k]
+					     << (8 * k);
+	}
+	return TDM_OK;
+}
+
 static enum tdm_err body_in(
 	const Tandem__Replication__Envelope *pb, struct tdm_arena *arena, struct tdm_message *msg)
 {
@@ -136,16 +172,23 @@ static enum tdm_err body_in(
 		return TDM_OK;
 	case TANDEM__REPLICATION__ENVELOPE__BODY_DEMOTE:
 		msg->kind = TDM_MESSAGE_DEMOTE;
-		msg->demote = (struct tdm_peer_ref){ pb->demote->node, pb->demote->boot };
+		msg->demote.who = (struct tdm_peer_ref){ pb->demote->node, pb->demote->boot };
+		tag_in(pb->demote->ring_rep, pb->demote->ring_seq, pb->demote->members_hash,
+			&msg->demote.tag);
 		return TDM_OK;
 	case TANDEM__REPLICATION__ENVELOPE__BODY_OWNER:
 		msg->kind = TDM_MESSAGE_OWNER;
+		tag_in(pb->owner->ring_rep, pb->owner->ring_seq, pb->owner->members_hash,
+			&msg->owner.tag);
 		return owner_in(
 			pb->owner->member, 0, pb->owner->epoch_counter, pb->owner->epoch_node, msg);
 	case TANDEM__REPLICATION__ENVELOPE__BODY_HANDOVER:
 		msg->kind = TDM_MESSAGE_HANDOVER;
 		return owner_in(pb->handover->member, pb->handover->to, pb->handover->epoch_counter,
 			pb->handover->epoch_node, msg);
+	case TANDEM__REPLICATION__ENVELOPE__BODY_DIGEST:
+		msg->kind = TDM_MESSAGE_DIGEST;
+		return digest_in(pb->digest, arena, &msg->digest);
 	default:
 		/* A body of a newer release: its header still counts. */
 		return TDM_OK;

@@ -47,6 +47,10 @@ static enum tdm_err hello_out(
 	b->synced = hello->synced;
 	b->table_size = hello->table_size;
 	b->doubt_ms = hello->doubt_ms;
+	b->config_members = hello->sections[0];
+	b->config_groups = hello->sections[1];
+	b->config_tunnel_groups = hello->sections[2];
+	b->config_any = hello->config_any;
 	if (!list_make(arena, hello->peers_len, sizeof(*peers), &items, &ptrs))
 		return TDM_ERR_TOO_LONG;
 	peers = items;
@@ -180,8 +184,9 @@ static enum tdm_err demote_out(
 {
 	BODY(Tandem__Replication__Demote, tandem__replication__demote__init);
 	pb->demote = b;
-	b->node = msg->demote.node;
-	b->boot = msg->demote.boot;
+	b->node = msg->demote.who.node;
+	b->boot = msg->demote.who.boot;
+	tag_out(&msg->demote.tag, &b->ring_rep, &b->ring_seq, &b->members_hash);
 	return TDM_OK;
 }
 
@@ -193,6 +198,7 @@ static enum tdm_err owner_out(
 	b->member = msg->owner.member;
 	b->epoch_counter = msg->owner.epoch.counter;
 	b->epoch_node = msg->owner.epoch.node;
+	tag_out(&msg->owner.tag, &b->ring_rep, &b->ring_seq, &b->members_hash);
 	return TDM_OK;
 }
 
@@ -205,6 +211,35 @@ static enum tdm_err handover_out(
 	b->to = msg->owner.to;
 	b->epoch_counter = msg->owner.epoch.counter;
 	b->epoch_node = msg->owner.epoch.node;
+	return TDM_OK;
+}
+
+static enum tdm_err digest_out(
+	const struct tdm_message *msg, struct tdm_arena *arena, Tandem__Replication__Envelope *pb)
+{
+	enum { SUM_BYTES = 8, DIGEST_BYTES = SUM_BYTES * TDM_DIGEST_SHARDS };
+	const struct tdm_digest_message *digest = &msg->digest;
+	uint8_t *sums;
+
+	BODY(Tandem__Replication__Digest, tandem__replication__digest__init);
+	pb->digest = b;
+	b->kind = digest->kind;
+	b->asker = digest->asker;
+	b->ask_seq = digest->ask_seq;
+	b->to = digest->to;
+	b->round = digest->round;
+	b->horizon = digest->horizon;
+	b->records = digest->records;
+	b->suspects =
+		blob_out((struct tdm_blob){ digest->suspects.bits, sizeof(digest->suspects.bits) });
+	if (digest->kind != TDM_DIGEST_ANSWER)
+		return TDM_OK;
+	sums = tdm_arena_get(arena, DIGEST_BYTES);
+	if (!sums)
+		return TDM_ERR_TOO_LONG;
+	for (size_t i = 0; i < DIGEST_BYTES; i++)
+		sums[i] = (uint8_t)(digest->shards[i / SUM_BYTES] >> (8 * (i % SUM_BYTES)));
+	b->shards = blob_out((struct tdm_blob){ sums, DIGEST_BYTES });
 	return TDM_OK;
 }
 
@@ -226,6 +261,7 @@ static enum tdm_err body_out(
 		CASE(DEMOTE, DEMOTE, demote_out(msg, arena, pb));
 		CASE(OWNER, OWNER, owner_out(msg, arena, pb));
 		CASE(HANDOVER, HANDOVER, handover_out(msg, arena, pb));
+		CASE(DIGEST, DIGEST, digest_out(msg, arena, pb));
 	case TDM_MESSAGE_NONE:
 	case TDM_MESSAGE_KINDS:
 		break;

@@ -39,6 +39,7 @@ struct tdm_ring {
 
 enum {
 	TDM_NODES_MAX = 16,
+	TDM_CONFIG_SECTIONS = 3, /* that nodes compare: members, groups, tunnel-groups */
 	TDM_MEMBERS_MAX = 16,
 	TDM_NAME_MAX = 64,         /* node, member, group names, with the NUL */
 	TDM_USER_MAX = 128,        /* user names, with the NUL */

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "replication/cluster.h"
+
 enum {
 	ITEMS_FIRST = 32,
 	CHUNK_SIZE = 64 * 1024,
@@ -182,4 +184,18 @@ const char *tdm_role_name(enum tdm_role role)
 	};
 
 	return (unsigned)role < TDM_ROLE_COUNT ? names[role] : "unknown";
+}
+
+const char *tdm_verify_result_name(enum tdm_verify_result result)
+{
+	static const char *const names[TDM_VERIFY_RESULTS] = {
+		[TDM_VERIFY_NONE] = "none",
+		[TDM_VERIFY_EQUAL] = "equal",
+		[TDM_VERIFY_REPAIRED] = "repaired",
+		[TDM_VERIFY_DIFFERENT] = "different",
+		[TDM_VERIFY_NO_ANSWER] = "no-answer",
+		[TDM_VERIFY_ALONE] = "alone",
+	};
+
+	return (unsigned)result < TDM_VERIFY_RESULTS ? names[result] : "none";
 }

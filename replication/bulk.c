@@ -6,6 +6,7 @@
  * live updates find room between them.
  */
 #include "replication/core.h"
+#include "replication/mutant.h"
 
 enum {
 	CHUNK_BYTES = 8 * 1024,
@@ -32,6 +33,7 @@ void tdm_bulk_start(struct tdm_cluster *c, tdm_node_id request_node, uint64_t re
 	c->bulk.request_seq = request_seq;
 	c->bulk.slot = 0;
 	c->bulk.in_flight = 0;
+	c->bulk.some = false;
 }
 
 void tdm_bulk_cancel(struct tdm_cluster *c)
@@ -91,6 +93,11 @@ static void cast_end(struct tdm_cluster *c)
 	tdm_message_cast(c, &msg);
 }
 
+static bool is_wanted(const struct tdm_cluster *c, const struct tdm_entry *e)
+{
+	return e && (!c->bulk.some || tdm_shard_set_has(&c->bulk.shards, tdm_digest_shard(e->id)));
+}
+
 void tdm_bulk_settle(struct tdm_cluster *c)
 {
 	while (c->bulk.active && !c->bulk.ending && c->bulk.in_flight < CHUNK_WINDOW) {
@@ -99,7 +106,11 @@ void tdm_bulk_settle(struct tdm_cluster *c)
 		while (c->bulk.slot < c->table.slots_len && chunk.changes_len < CHUNK_ENTRIES) {
 			const struct tdm_entry *e = c->table.slots[c->bulk.slot];
 
-			if (e && !chunk_add(c, &chunk, e))
+			if (TDM_MUTANT_IS(22) && e && !tdm_state_is_live(e->state)) {
+				c->bulk.slot++;
+				continue;
+			}
+			if (is_wanted(c, e) && !chunk_add(c, &chunk, e))
 				break;
 			c->bulk.slot++;
 		}
@@ -111,8 +122,7 @@ void tdm_bulk_settle(struct tdm_cluster *c)
 	}
 }
 
-/* Who sends its table to those who are not synced: an owner, else the lowest id. */
-static struct tdm_peer *senior(struct tdm_cluster *c)
+struct tdm_peer *tdm_bulk_senior(struct tdm_cluster *c)
 {
 	struct tdm_peer *lowest = NULL;
 
@@ -133,7 +143,7 @@ static struct tdm_peer *senior(struct tdm_cluster *c)
 
 void tdm_bulk_request(struct tdm_cluster *c, struct tdm_peer *from, const struct tdm_message *msg)
 {
-	struct tdm_peer *self = tdm_core_self(c), *sender = senior(c);
+	struct tdm_peer *self = tdm_core_self(c), *sender = tdm_bulk_senior(c);
 
 	if (c->round != TDM_ROUND_NONE || from->synced || !sender)
 		return;
@@ -191,6 +201,7 @@ void tdm_bulk_end(struct tdm_cluster *c, struct tdm_peer *from, const struct tdm
 			return;
 		c->bulk.active = false;
 	}
+	tdm_verify_bulk_end(c, msg);
 	if (!whole) {
 		/* cannot happen while the transport keeps its word; a new request starts over */
 		if (c->await == from->id)

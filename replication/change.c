@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The one way to change a session: a record is merged, and what follows from it is done here. */
 #include "replication/core.h"
+#include "replication/mutant.h"
 
 #include <string.h>
 
@@ -65,10 +66,22 @@ static void after(struct tdm_cluster *c, const struct tdm_merged *merged)
 	if (!m || !m->mine)
 		return;
 	tdm_pool_mark(&m->pool, e->addr);
+	if (TDM_MUTANT_IS(6))
+		return;
 	if (merged->rival && tdm_view_verdict(c) == TDM_VERDICT_YES)
 		resolve(c, e, merged->rival);
 	else if (merged->rival)
 		m->rivals = true;
+}
+
+/* A session that another owner made counts against its user's limit. */
+static void note_surplus(struct tdm_cluster *c, const struct tdm_merged *merged)
+{
+	struct tdm_member *m = tdm_core_member(c, merged->entry->member);
+
+	if (m && m->mine && merged->changed && tdm_state_is_live(merged->entry->state) &&
+		!tdm_state_is_live(merged->before))
+		m->surplus = true;
 }
 
 uint64_t tdm_change_merge(
@@ -80,7 +93,7 @@ uint64_t tdm_change_merge(
 		.rec = &rec,
 		.wire = change->record,
 		.policy = policy,
-		.written = c->now - change->age_ms,
+		.written = c->now - (TDM_MUTANT_IS(14) ? 0 : change->age_ms),
 		.dropped = change->dropped_ms < 0 ? TDM_NEVER : c->now - change->dropped_ms,
 		.guessed = change->guessed,
 	};
@@ -92,6 +105,7 @@ uint64_t tdm_change_merge(
 	if (!err)
 		err = tdm_table_merge(&c->table, &in, &merged);
 	if (!err) {
+		note_surplus(c, &merged);
 		after(c, &merged);
 		return merged.entry->state == TDM_SESSION_REVOKED ? merged.entry->journal : 0;
 	}
@@ -113,16 +127,22 @@ static enum tdm_err merge_own(struct tdm_cluster *c, const struct tdm_record *re
 	struct tdm_incoming in = {
 		.rec = rec, .policy = policy, .written = written, .dropped = dropped
 	};
+	const struct tdm_entry *before;
+	uint64_t sum;
 	size_t len;
 	enum tdm_err err = tdm_record_encode(rec, base.data, base.len, wire, sizeof(wire), &len);
 
 	if (err)
 		return err;
 	in.wire = (struct tdm_blob){ wire, len };
+	before = tdm_table_find(&c->table, rec->id);
+	sum = before ? before->digest : 0;
 	err = tdm_table_merge(&c->table, &in, merged);
-	if (!err)
-		after(c, merged);
-	return err;
+	if (err)
+		return err;
+	tdm_verify_changed(c, rec->id, merged->entry->digest - sum);
+	after(c, merged);
+	return TDM_OK;
 }
 
 static uint64_t merge_and_cast(struct tdm_cluster *c, struct tdm_entry *e,
@@ -232,6 +252,8 @@ void tdm_change_claim(struct tdm_cluster *c, struct tdm_member *m)
 void tdm_change_settle_rivals(struct tdm_cluster *c, struct tdm_member *m)
 {
 	m->rivals = false;
+	if (TDM_MUTANT_IS(6))
+		return;
 	for (size_t i = 0; i < c->table.slots_len; i++) {
 		struct tdm_entry *e = c->table.slots[i], *holder;
 

@@ -38,6 +38,9 @@ static enum tdm_err take_nodes(struct tdm_cluster *c)
 		p->configured = true;
 		memcpy(p->name, c->config.nodes[i].name, sizeof(p->name));
 		if (p->id == c->config.self) {
+			p->config = c->config.config_fingerprint;
+			p->config_any = c->config.allow_config_difference;
+			memcpy(p->sections, c->config.config_sections, sizeof(p->sections));
 			c->self = i;
 			found = true;
 		}
@@ -120,6 +123,7 @@ void tdm_cluster_free(struct tdm_cluster *c)
 	for (size_t i = 0; i < TDM_MEMBERS_MAX; i++)
 		tdm_pool_deinit(&c->members[i].pool);
 	tdm_commits_deinit(&c->commits);
+	free(c->verify.sent);
 	tdm_table_deinit(&c->table);
 	free(c->arena.base);
 	free(c->in_arena.base);
@@ -131,8 +135,10 @@ void tdm_core_settle(struct tdm_cluster *c)
 {
 	tdm_role_settle(c);
 	tdm_sync_settle(c);
+	tdm_verify_settle(c);
 	tdm_bulk_settle(c);
-	tdm_wait_settle(c);
+	if (!c->no_answers)
+		tdm_wait_settle(c);
 	tdm_wait_fences(c);
 }
 
@@ -142,6 +148,7 @@ static void handle(struct tdm_cluster *c, const struct tdm_event *event)
 	case TDM_EVENT_TICK:
 		tdm_wait_tick(c);
 		tdm_sync_tick(c);
+		tdm_verify_tick(c);
 		tdm_expire_tick(c);
 		tdm_journal_tick(c);
 		break;
@@ -165,6 +172,7 @@ static void handle(struct tdm_cluster *c, const struct tdm_event *event)
 		break;
 	case TDM_EVENT_LOGIN:
 		tdm_session_login(c, &event->login);
+		c->no_answers = true;
 		break;
 	case TDM_EVENT_RESUME:
 		tdm_session_resume(c, &event->resume);
@@ -177,6 +185,9 @@ static void handle(struct tdm_cluster *c, const struct tdm_event *event)
 		break;
 	case TDM_EVENT_JOURNALED:
 		tdm_journal_durable(c, &event->journaled);
+		break;
+	case TDM_EVENT_VERIFY:
+		c->verify.demand++;
 		break;
 	}
 }
@@ -198,6 +209,7 @@ void tdm_cluster_step(struct tdm_cluster *c, const struct tdm_event *event, tdm_
 	notice_gap(c, now);
 	c->now = now > c->now ? now : c->now;
 	c->wall = event->wall;
+	c->no_answers = false;
 	handle(c, event);
 	tdm_core_settle(c);
 	c->actions = NULL;

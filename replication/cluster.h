@@ -35,11 +35,14 @@ struct tdm_cluster_config {
 	struct tdm_cluster_member members[TDM_MEMBERS_MAX];
 	size_t members_len;
 	uint64_t config_fingerprint;
-	struct tdm_numbers numbers; /* as last saved */
-	uint64_t seed;              /* for hash tables */
-	tdm_ms commit_timeout_ms;   /* a standby silent for longer is demoted (2000) */
-	tdm_ms connect_timeout_ms;  /* a session that never connects ends (120 000) */
-	tdm_ms tombstone_keep_ms;   /* 7 days */
+	uint64_t config_sections[TDM_CONFIG_SECTIONS]; /* of its parts, to name what differs */
+	bool allow_config_difference;                  /* take over though it is not the owner's */
+	struct tdm_numbers numbers;                    /* as last saved */
+	uint64_t seed;                                 /* for hash tables */
+	tdm_ms commit_timeout_ms;  /* a standby silent for longer is demoted (2000) */
+	tdm_ms connect_timeout_ms; /* a session that never connects ends (120 000) */
+	tdm_ms tombstone_keep_ms;  /* 7 days */
+	bool two_node; /* no third vote: both halves of a cut pair are quorate and make sessions */
 	size_t sessions_max;
 	bool journaled; /* there is a journal: TDM_ACTION_JOURNAL is answered by JOURNALED */
 	tdm_mac_fn *mac;
@@ -72,12 +75,35 @@ void tdm_cluster_step(struct tdm_cluster *cluster, const struct tdm_event *event
 /* This node has the whole table, and nothing happens that it does not hear of. */
 bool tdm_cluster_synced(const struct tdm_cluster *cluster);
 
+enum tdm_verify_result {
+	TDM_VERIFY_NONE, /* there was no comparison yet */
+	TDM_VERIFY_EQUAL,
+	TDM_VERIFY_REPAIRED,  /* they differed, and are equal now */
+	TDM_VERIFY_DIFFERENT, /* they differ after several repairs */
+	TDM_VERIFY_NO_ANSWER, /* a node did not answer in time */
+	TDM_VERIFY_ALONE,     /* no other node holds the whole table */
+	TDM_VERIFY_RESULTS
+};
+const char *tdm_verify_result_name(enum tdm_verify_result result);
+
+/* Comparisons that this node began. Each TDM_EVENT_VERIFY has a number, counted from 1. */
+struct tdm_verify_status {
+	uint64_t demand, done; /* asked for last; answered, with all before it */
+	enum tdm_verify_result result;
+	unsigned differed; /* parts of the table (of TDM_DIGEST_SHARDS) that did */
+};
+
 struct tdm_node_status {
 	tdm_node_id id;
 	char name[TDM_NAME_MAX];
 	bool configured, present, synced, self;
 	tdm_boot_id boot;
 	bool config_differs;
+	unsigned config_sections; /* that differ, one bit each */
+	uint64_t records;         /* in its table, ended sessions included, as it last said */
+	int64_t verified_ms; /* its table was found equal to ours so long ago (this node: all were);
+			      * -1 = never */
+	unsigned differ;     /* parts in which it differed at the last comparison */
 };
 
 struct tdm_member_status {
@@ -97,7 +123,8 @@ struct tdm_cluster_status {
 	struct tdm_ring ring;
 	bool quorate, connected;
 	size_t pending_commits, unprotected, tombstones;
-	uint64_t commits_total, demotions_total, mac_failures_total;
+	uint64_t commits_total, demotions_total, mac_failures_total, table_differences_total;
+	struct tdm_verify_status verify;
 };
 void tdm_cluster_status(const struct tdm_cluster *cluster, struct tdm_cluster_status *out);
 

@@ -15,6 +15,7 @@
 #include "replication/place.h"
 #include "replication/pool.h"
 #include "replication/table.h"
+#include "replication/verify.h"
 
 /* Updates up to seq are acknowledged when the journal is at number. */
 enum { TDM_ACK_WAITS = 16 };
@@ -39,7 +40,9 @@ struct tdm_peer {
 	tdm_boot_id boot;  /* 0 = not heard of since it came */
 	uint64_t last_seq; /* of its last message, 0 = none since it came */
 	uint64_t acked;    /* it has all our updates up to this one */
-	uint64_t ack_due;  /* its last update, to be acknowledged; 0 = nothing new */
+	uint64_t
+		covers; /* once it has this update, it has all before it; 0 = nothing to wait for */
+	uint64_t ack_due; /* its last update, to be acknowledged; 0 = nothing new */
 	struct tdm_ack_wait waits[TDM_ACK_WAITS];
 	size_t waits_len; /* updates after ack_due that hold ends which are not durable yet */
 	bool demoting;    /* our demotion of it is on its way */
@@ -50,8 +53,16 @@ struct tdm_peer {
 
 	uint64_t config;
 	bool config_told;
+	uint64_t sections[TDM_CONFIG_SECTIONS];
+	bool config_any;
 	uint32_t unprotected;
 	uint64_t ignored_total;
+
+	bool verify_due;        /* its sums are awaited */
+	bool verified;          /* its table was found equal to ours, */
+	tdm_ms verified_at;     /* then; for this node: all were equal to ours */
+	unsigned verify_differ; /* shards that differed in the last round */
+	uint64_t records;       /* size of its table, as it last said */
 };
 
 struct tdm_member {
@@ -63,9 +74,13 @@ struct tdm_member {
 	bool vacated;           /* it ended, and its node did not: no doubt that it is gone */
 	bool mine;              /* we act, or did until the verdict on a new ring is out */
 	enum tdm_role role;
-	const char *why; /* of the next change of role */
+	const char *why;         /* of the next change of role */
+	tdm_node_id config_node; /* * whose configuration counts, 0 = not known */
+	uint64_t config_wanted;  /* * its fingerprint */
+	char config_why[192];
 	struct tdm_pool pool;
 	bool rivals;    /* two sessions with one address were seen while we could not act */
+	bool surplus;   /* a user may have more sessions than allowed: some came from elsewhere */
 	uint64_t fence; /* update that everybody has to acknowledge, 0 = none under way */
 };
 
@@ -92,15 +107,16 @@ struct tdm_cluster {
 	tdm_ms now;
 	tdm_wall wall;
 	struct tdm_actions *actions;
+	bool no_answers; /* nothing that waits can be answered now: it need not be looked at */
 
 	/* ring and quorum */
 	bool connected;    /* in a view */
 	bool ring_pending; /* the view belongs to a ring that is not announced yet */
 	bool ring_lost;    /* somebody may have been lost since the last verdict "quorate" */
+	bool ring_missed;  /* we passed through a ring that we were not known to be quorate in */
 	struct tdm_ring ring;
 	uint64_t members_hash;
 	struct tdm_event_quorum verdicts[TDM_VERDICTS_KEPT];
-	size_t verdicts_next;
 
 	/* synchronisation */
 	enum tdm_round_state round;
@@ -132,7 +148,11 @@ struct tdm_cluster {
 		uint64_t request_seq;
 		size_t slot;
 		unsigned in_flight;
+		bool some; /* not all records, but those of these shards */
+		struct tdm_shard_set shards;
 	} bulk;
+
+	struct tdm_verify verify;
 
 	/* sending */
 	uint64_t seq;
@@ -171,8 +191,9 @@ void tdm_role_stage(struct tdm_cluster *c);
 /* Bring roles in line: let go, pause, go on, take. */
 void tdm_role_settle(struct tdm_cluster *c);
 /* An ownership that a message told of. */
-void tdm_role_heard(
-	struct tdm_cluster *c, tdm_node_id node, tdm_member_id member, struct tdm_epoch epoch);
+void tdm_role_heard(struct tdm_cluster *c, tdm_node_id node, const struct tdm_message *msg);
+/* Is somebody in the view whose place is not decided yet? */
+bool tdm_role_undecided(const struct tdm_cluster *c);
 /* May this node say that a token is unknown? */
 bool tdm_role_sure(const struct tdm_cluster *c);
 /* Somebody out of sight may know more tokens: no "unknown" for so long. */
@@ -182,7 +203,21 @@ void tdm_role_seen(struct tdm_cluster *c, struct tdm_epoch epoch);
 /* Save the numbers before they are used. */
 void tdm_role_save(struct tdm_cluster *c);
 
+/* --- settings.c: configurations that differ --- */
+enum { TDM_SETTINGS_TEXT = 48 };
+const char *tdm_settings_sections(unsigned mask, char out[TDM_SETTINGS_TEXT]);
+unsigned tdm_settings_differ(const struct tdm_cluster *c, const struct tdm_peer *p);
+void tdm_settings_hello(struct tdm_cluster *c, struct tdm_peer *p, const struct tdm_hello *hello);
+/* Whose configuration counts for a member; at ordered points. */
+void tdm_settings_stage(struct tdm_cluster *c, struct tdm_member *m);
+bool tdm_settings_fit(const struct tdm_member *m, const struct tdm_peer *p);
+const char *tdm_settings_why(struct tdm_cluster *c, struct tdm_member *m);
+
 /* --- sync.c: rounds of hellos, who is synced --- */
+/* The view as messages name it. One that was sent in an earlier view and found its place in a later
+ * one (its sender was cut off, or stood still) speaks of what is over. */
+struct tdm_round_tag tdm_sync_tag(const struct tdm_cluster *c);
+bool tdm_sync_is_current(const struct tdm_cluster *c, struct tdm_round_tag tag);
 void tdm_sync_start(struct tdm_cluster *c);
 /* Nothing to decide, but a transfer may have lost its sender: ask again. */
 void tdm_sync_again(struct tdm_cluster *c);
@@ -190,17 +225,35 @@ void tdm_sync_settle(struct tdm_cluster *c);
 void tdm_sync_tick(struct tdm_cluster *c);
 void tdm_sync_hello(struct tdm_cluster *c, struct tdm_peer *from, const struct tdm_hello *hello);
 void tdm_sync_synced(struct tdm_cluster *c, struct tdm_peer *from, const struct tdm_message *msg);
-void tdm_sync_demote(struct tdm_cluster *c, struct tdm_peer *from, struct tdm_peer_ref who);
+void tdm_sync_demote(struct tdm_cluster *c, struct tdm_peer *from, const struct tdm_message *msg);
 /* Ask for a demotion: of a silent node, or of ourselves when we missed something. */
 void tdm_sync_ask_demote(struct tdm_cluster *c, struct tdm_peer *who);
 
 /* --- bulk.c: whole tables --- */
 void tdm_bulk_start(struct tdm_cluster *c, tdm_node_id request_node, uint64_t request_seq);
 void tdm_bulk_cancel(struct tdm_cluster *c);
+/* Who sends its table to those who are not synced: an owner, else the lowest id; NULL = nobody. */
+struct tdm_peer *tdm_bulk_senior(struct tdm_cluster *c);
 void tdm_bulk_settle(struct tdm_cluster *c);
 void tdm_bulk_request(struct tdm_cluster *c, struct tdm_peer *from, const struct tdm_message *msg);
 void tdm_bulk_chunk(struct tdm_cluster *c, struct tdm_peer *from, const struct tdm_message *msg);
 void tdm_bulk_end(struct tdm_cluster *c, struct tdm_peer *from, const struct tdm_message *msg);
+
+/* --- verify.c: are all tables the same? --- */
+/* A change of ours added so much to its shard's sum, and is about to be sent; was sent with that
+ * number; is delivered with all before it. */
+void tdm_verify_changed(struct tdm_cluster *c, tdm_session_id id, uint64_t by);
+void tdm_verify_sent(struct tdm_cluster *c, tdm_session_id id, uint64_t seq);
+void tdm_verify_delivered(struct tdm_cluster *c, uint64_t seq);
+void tdm_verify_message(
+	struct tdm_cluster *c, struct tdm_peer *from, const struct tdm_message *msg);
+void tdm_verify_bulk_end(struct tdm_cluster *c, const struct tdm_message *msg);
+/* A node with the whole table asks this before it says so; true = go on. */
+bool tdm_verify_joined(struct tdm_cluster *c);
+/* The view or our place in it changed: comparisons under way are over. */
+void tdm_verify_reset(struct tdm_cluster *c);
+void tdm_verify_settle(struct tdm_cluster *c);
+void tdm_verify_tick(struct tdm_cluster *c);
 
 /* --- message.c: in and out --- */
 void tdm_message_receive(struct tdm_cluster *c, const struct tdm_event_message *event);
@@ -257,6 +310,8 @@ void tdm_change_unprotected(struct tdm_cluster *c, struct tdm_entry *entry, bool
 enum tdm_err tdm_session_served(const struct tdm_cluster *c, const struct tdm_member *m);
 void tdm_session_login(struct tdm_cluster *c, const struct tdm_event_login *login);
 void tdm_session_delivered(struct tdm_cluster *c, struct tdm_entry *entry);
+/* The limit of simultaneous logins for sessions that came from elsewhere: the oldest go. */
+void tdm_session_settle_limits(struct tdm_cluster *c, struct tdm_member *m);
 void tdm_session_resume(struct tdm_cluster *c, const struct tdm_event_resume *resume);
 void tdm_session_tunnel_down(struct tdm_cluster *c, const struct tdm_event_tunnel *tunnel);
 void tdm_session_logout(struct tdm_cluster *c, const struct tdm_event_logout *logout);
@@ -268,10 +323,15 @@ void tdm_expire_clocks(
 	const struct tdm_cluster *c, const struct tdm_entry *entry, struct tdm_record *rec);
 
 /* --- wait.c: commits of this node --- */
-void tdm_wait_delivered(struct tdm_cluster *c, uint64_t seq);
+/* Our update has its place. True when somebody's acknowledgement is waited for. */
+bool tdm_wait_delivered(struct tdm_cluster *c, uint64_t seq);
 void tdm_wait_settle(struct tdm_cluster *c);
 void tdm_wait_tick(struct tdm_cluster *c);
 /* Our messages before seq were lost on the way: send again what somebody waits for. */
 void tdm_wait_again(struct tdm_cluster *c, uint64_t seq);
+/* A node has become synced: what is not answered yet waits for it as well. */
+void tdm_wait_joined(struct tdm_cluster *c, struct tdm_peer *p);
+/* A node has acknowledged up to p->acked. */
+void tdm_wait_acked(struct tdm_cluster *c, struct tdm_peer *p);
 /* Addresses of ended sessions: send or take in the fence that frees them. */
 void tdm_wait_fences(struct tdm_cluster *c);

@@ -35,6 +35,7 @@ enum tdm_event_kind {
 	TDM_EVENT_TUNNEL_DOWN,  /* a tunnel ended, the session stays */
 	TDM_EVENT_LOGOUT,       /* end a session */
 	TDM_EVENT_JOURNALED,    /* the journal has come further */
+	TDM_EVENT_VERIFY,       /* compare the tables of all nodes now */
 };
 
 enum { TDM_TICK_MS = 50 };

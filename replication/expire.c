@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "replication/core.h"
+#include "replication/mutant.h"
 
 enum {
 	SCAN_ROUND_TICKS = 1000 / TDM_TICK_MS, /* the whole table once a second */
@@ -31,6 +32,8 @@ static tdm_ms deadline(
 	}
 	if (max <= wait)
 		*reason = TDM_REASON_SESSION_TIMEOUT;
+	if (TDM_MUTANT_IS(16))
+		return e->written;
 	return max <= wait ? max : wait;
 }
 
@@ -38,7 +41,7 @@ void tdm_expire_clocks(
 	const struct tdm_cluster *c, const struct tdm_entry *e, struct tdm_record *rec)
 {
 	const struct tdm_policy *policy = tdm_entry_policy(e);
-	int64_t age = c->now - e->written;
+	int64_t age = TDM_MUTANT_IS(15) ? 0 : c->now - e->written;
 
 	rec->idle_left_ms =
 		policy->idle_timeout_s ? (int64_t)policy->idle_timeout_s * MS_PER_S : TDM_NEVER;

@@ -11,9 +11,13 @@ struct tdm_shared {
 	struct tdm_map_link link;
 	uint32_t refs;
 	uint32_t len;
-	struct tdm_entry *sessions; /* user names: that user's sessions */
-	struct tdm_policy *policy;  /* policies: the decoded value, owned */
-	uint8_t bytes[];            /* with a NUL behind */
+	union {
+		struct tdm_entry
+			*sessions;         /* user names: that user's; NULL before the last unref */
+		struct tdm_policy *policy; /* policies: the decoded value, owned */
+	};
+	uint64_t digest; /* policies: of the bytes */
+	uint8_t bytes[]; /* with a NUL behind */
 };
 
 /* The shared string of these bytes with one more reference, NULL without memory. */

@@ -3,6 +3,7 @@
 
 #include "proto/text.h"
 #include "replication/core.h"
+#include "replication/mutant.h"
 
 enum { INDEX_BLOCK = 1024, MS_PER_S = 1000 };
 
@@ -189,19 +190,49 @@ static struct tdm_entry *oldest_other(struct tdm_entry *e, size_t *count)
 	return oldest;
 }
 
-void tdm_session_delivered(struct tdm_cluster *c, struct tdm_entry *e)
+/* End what a user has above the limit of a session; that one stays, and counts. */
+static void displace(struct tdm_cluster *c, struct tdm_entry *e)
 {
 	uint32_t limit = tdm_entry_policy(e)->simultaneous_logins;
 	struct tdm_entry *oldest;
 	size_t others;
 
-	e->undelivered = false;
-	if (!limit || !tdm_state_is_live(e->state))
+	if (!limit || !tdm_state_is_live(e->state) || TDM_MUTANT_IS(21))
 		return;
 	while ((oldest = oldest_other(e, &others)) && others >= limit) {
 		tdm_actions_note(c->actions, false,
 			"session %u is displaced by session %u of the same user", oldest->index,
 			e->index);
 		tdm_change_revoke(c, oldest, TDM_REASON_DISPLACED);
+	}
+}
+
+void tdm_session_delivered(struct tdm_cluster *c, struct tdm_entry *e)
+{
+	e->undelivered = false;
+	displace(c, e);
+}
+
+static struct tdm_entry *newest(struct tdm_entry *first)
+{
+	struct tdm_entry *best = NULL;
+
+	for (struct tdm_entry *e = first; e; e = e->user_next)
+		if (tdm_state_is_live(e->state) && !e->undelivered &&
+			(!best || e->login > best->login ||
+				(e->login == best->login && e->id > best->id)))
+			best = e;
+	return best;
+}
+
+void tdm_session_settle_limits(struct tdm_cluster *c, struct tdm_member *m)
+{
+	m->surplus = false;
+	for (size_t i = 0; i < c->table.slots_len; i++) {
+		struct tdm_entry *e = c->table.slots[i];
+
+		if (e && e->member == m->config.id && tdm_state_is_live(e->state) &&
+			tdm_entry_policy(e)->simultaneous_logins && newest(e->user->sessions) == e)
+			displace(c, e);
 	}
 }

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "replication/mutant.h"
+
 struct tdm_merge_key tdm_merge_key_of(
 	const struct tdm_record *rec, struct tdm_blob wire, struct tdm_blob policy)
 {
@@ -40,12 +42,14 @@ static int revocation_cmp(const struct tdm_merge_key *a, const struct tdm_merge_
 int tdm_merge_cmp(const struct tdm_merge_key *a, const struct tdm_merge_key *b)
 {
 	bool revoked = a->state == TDM_SESSION_REVOKED;
-	int c = CMP(revoked, b->state == TDM_SESSION_REVOKED);
+	int version = tdm_version_cmp(a->version, b->version);
+	int c = TDM_MUTANT_IS(4) && version ? version
+					    : CMP(revoked, b->state == TDM_SESSION_REVOKED);
 
 	if (!c && revoked)
 		c = revocation_cmp(a, b);
 	if (!c)
-		c = tdm_version_cmp(a->version, b->version);
+		c = TDM_MUTANT_IS(18) ? -version : version;
 	if (!c)
 		c = CMP(a->state == TDM_SESSION_EXPIRED, b->state == TDM_SESSION_EXPIRED);
 	if (!c)

@@ -51,13 +51,17 @@ uint64_t tdm_message_update(struct tdm_cluster *c, const struct tdm_entry *e)
 	struct tdm_message msg = { .kind = TDM_MESSAGE_UPDATE };
 	struct tdm_change change;
 	struct tdm_blob policy;
+	uint64_t seq;
 
 	if (e) {
 		change = tdm_message_change(c, e);
 		policy = tdm_entry_policy_wire(e);
 		msg.update = (struct tdm_batch){ &policy, 1, &change, 1 };
 	}
-	return tdm_message_cast(c, &msg);
+	seq = tdm_message_cast(c, &msg);
+	if (e && seq)
+		tdm_verify_sent(c, e->id, seq);
+	return seq;
 }
 
 /* Acknowledgements are cumulative: what waits holds up all that comes after it. */
@@ -120,7 +124,7 @@ static void on_update(struct tdm_cluster *c, struct tdm_peer *from, const struct
 
 	/* our own changes were made when they were sent: what counts is their place in the order */
 	if (from == tdm_core_self(c)) {
-		tdm_wait_delivered(c, msg->seq);
+		c->no_answers = tdm_wait_delivered(c, msg->seq);
 		return;
 	}
 	for (size_t i = 0; i < msg->update.changes_len; i++) {
@@ -141,8 +145,7 @@ static void on_ack(struct tdm_cluster *c, struct tdm_peer *from, const struct td
 			a->seq <= from->acked)
 			continue;
 		from->acked = a->seq;
-		if (from->synced)
-			tdm_commits_acked(&c->commits, (size_t)(from - c->peers), a->seq);
+		tdm_wait_acked(c, from);
 	}
 }
 
@@ -171,10 +174,13 @@ static void dispatch(struct tdm_cluster *c, struct tdm_peer *from, const struct 
 		tdm_sync_synced(c, from, msg);
 		break;
 	case TDM_MESSAGE_DEMOTE:
-		tdm_sync_demote(c, from, msg->demote);
+		tdm_sync_demote(c, from, msg);
 		break;
 	case TDM_MESSAGE_OWNER:
-		tdm_role_heard(c, from->id, msg->owner.member, msg->owner.epoch);
+		tdm_role_heard(c, from->id, msg);
+		break;
+	case TDM_MESSAGE_DIGEST:
+		tdm_verify_message(c, from, msg);
 		break;
 	case TDM_MESSAGE_HANDOVER:
 	case TDM_MESSAGE_NONE:
@@ -235,13 +241,8 @@ static void take_header(struct tdm_cluster *c, struct tdm_peer *p, const struct 
 	tdm_role_seen(c, msg->epoch);
 	p->unprotected = msg->unprotected;
 	p->config = msg->config;
-	if (p->config == c->config.config_fingerprint) {
-		p->config_told = false;
-	} else if (!p->config_told) {
-		p->config_told = true;
-		tdm_actions_note(
-			c->actions, true, "the configuration of node %u differs from ours", p->id);
-	}
+	if (msg->kind == TDM_MESSAGE_HELLO)
+		tdm_settings_hello(c, p, &msg->hello);
 }
 
 static void refuse(struct tdm_cluster *c, const struct tdm_event_message *ev, enum tdm_err err)
@@ -272,5 +273,7 @@ void tdm_message_receive(struct tdm_cluster *c, const struct tdm_event_message *
 	if (!from || !in_sequence(c, from, msg.seq))
 		return;
 	take_header(c, from, &msg);
+	if (from == tdm_core_self(c))
+		tdm_verify_delivered(c, msg.seq);
 	dispatch(c, from, &msg);
 }

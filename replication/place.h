@@ -10,7 +10,7 @@
 struct tdm_place_node {
 	tdm_node_id id;
 	bool present; /* in the view */
-	bool synced;  /* has the whole table */
+	bool synced;  /* has the whole table, and may serve with its configuration */
 };
 
 /* The staged owner of a member: the current one while it can (sticky), else the first of the

@@ -4,6 +4,7 @@
 #include "proto/bytes.h"
 #include "proto/text.h"
 #include "replication/core.h"
+#include "replication/mutant.h"
 
 /* --- resume --- */
 
@@ -63,7 +64,7 @@ static void connect_record(const struct tdm_cluster *c, const struct tdm_entry *
 	 * MTU resets its interface */
 	if (rec->state == TDM_SESSION_NEW)
 		rec->dtls_offered = ev->dtls_offered;
-	if (!rec->mtu)
+	if (!rec->mtu || TDM_MUTANT_IS(17))
 		rec->mtu = ev->mtu;
 	if (ev->hostname && *ev->hostname)
 		tdm_text_copy_cut(
@@ -149,7 +150,8 @@ static enum tdm_err may_revoke(
 		return TDM_ERR_NOT_QUORATE;
 	if (!c->peers[c->self].synced)
 		return TDM_ERR_NOT_SYNCED;
-	if (!e || (ev->verifier && !tdm_bytes_equal(e->verifier, ev->verifier, TDM_VERIFIER_LEN)))
+	if (!e || (ev->verifier &&
+			  !tdm_bytes_equal(tdm_entry_verifier(e), ev->verifier, TDM_VERIFIER_LEN)))
 		return TDM_ERR_NOT_FOUND;
 	/* the goodbye of an older tunnel came late: the session lives on in a newer one */
 	if (ev->generation && e->generation && ev->generation != e->generation)

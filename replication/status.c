@@ -15,7 +15,12 @@ static void node_status(const struct tdm_cluster *c, size_t i, struct tdm_node_s
 	out->synced = p->synced;
 	out->self = i == c->self;
 	out->boot = out->self ? c->config.boot : p->boot;
-	out->config_differs = p->present && p->config_told;
+	out->config_differs =
+		p->present && p->boot && !out->self && p->config != c->config.config_fingerprint;
+	out->config_sections = out->config_differs ? tdm_settings_differ(c, p) : 0;
+	out->records = out->self ? c->table.live + c->table.ended : p->records;
+	out->verified_ms = p->verified ? c->now - p->verified_at : -1;
+	out->differ = p->verify_differ;
 }
 
 static bool has_tunnel(const struct tdm_entry *e)
@@ -69,6 +74,9 @@ void tdm_cluster_status(const struct tdm_cluster *c, struct tdm_cluster_status *
 	out->commits_total = c->commits_total;
 	out->demotions_total = c->demotions_total;
 	out->mac_failures_total = c->mac_failures_total;
+	out->table_differences_total = c->verify.differences_total;
+	out->verify = (struct tdm_verify_status){ c->verify.demand, c->verify.done,
+		c->verify.result, c->verify.result_shards };
 }
 
 /* Its tunnel went with its owner: nobody wrote that down, everybody knows it. */

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "replication/core.h"
+#include "replication/mutant.h"
 
-static struct tdm_round_tag current_tag(const struct tdm_cluster *c)
+#include <string.h>
+
+struct tdm_round_tag tdm_sync_tag(const struct tdm_cluster *c)
 {
 	return (struct tdm_round_tag){ c->ring, c->members_hash };
 }
@@ -11,9 +14,14 @@ static bool tag_equal(struct tdm_round_tag a, struct tdm_round_tag b)
 	return tdm_ring_equal(a.ring, b.ring) && a.members_hash == b.members_hash;
 }
 
+bool tdm_sync_is_current(const struct tdm_cluster *c, struct tdm_round_tag tag)
+{
+	return TDM_MUTANT_IS(19) || (!c->ring_pending && tag_equal(tag, tdm_sync_tag(c)));
+}
+
 static bool hello_counts(const struct tdm_cluster *c, const struct tdm_peer *p)
 {
-	return p->hello_here && tag_equal(p->hello.tag, current_tag(c));
+	return p->hello_here && tag_equal(p->hello.tag, tdm_sync_tag(c));
 }
 
 void tdm_sync_again(struct tdm_cluster *c)
@@ -21,6 +29,7 @@ void tdm_sync_again(struct tdm_cluster *c)
 	tdm_bulk_cancel(c);
 	c->asked = c->await_done = c->synced_sent = c->cold_sent = false;
 	c->await = 0;
+	tdm_verify_reset(c);
 }
 
 void tdm_sync_start(struct tdm_cluster *c)
@@ -42,9 +51,11 @@ static void hello_cast(struct tdm_cluster *c)
 	struct tdm_message msg = { .kind = TDM_MESSAGE_HELLO };
 	struct tdm_hello *h = &msg.hello;
 
-	h->tag = current_tag(c);
+	h->tag = tdm_sync_tag(c);
 	h->synced = tdm_core_self(c)->synced && !c->deaf;
 	h->table_size = c->table.live + c->table.ended;
+	memcpy(h->sections, c->config.config_sections, sizeof(h->sections));
+	h->config_any = c->config.allow_config_difference;
 	if (c->doubt_until > c->now)
 		h->doubt_ms = (uint64_t)(c->doubt_until - c->now);
 	for (size_t i = 0; i < c->peers_len; i++) {
@@ -78,6 +89,8 @@ static void take_over_ownerships(struct tdm_cluster *c, const struct tdm_decisio
 				"two owners of member %s met: this node (epoch %llu) yields",
 				m->config.name, (unsigned long long)m->epoch.counter);
 		m->owner = o->owner;
+		if (!m->owner)
+			m->config_node = 0;
 		if (tdm_epoch_cmp(o->epoch, m->epoch) <= 0)
 			continue;
 		m->epoch = o->epoch;
@@ -95,7 +108,7 @@ static void begin_cold(struct tdm_cluster *c)
 		p->owes = p->present && p->hello.table_size > 0;
 	}
 	for (size_t i = 0; i < c->members_len; i++)
-		c->members[i].owner = 0;
+		c->members[i].owner = c->members[i].config_node = 0;
 	c->round = TDM_ROUND_COLD;
 	if (tdm_core_self(c)->owes)
 		tdm_bulk_start(c, 0, 0);
@@ -184,30 +197,6 @@ void tdm_sync_hello(struct tdm_cluster *c, struct tdm_peer *from, const struct t
 
 /* --- becoming synced --- */
 
-static bool stands_by(struct tdm_cluster *c, tdm_member_id member, tdm_node_id node)
-{
-	const struct tdm_member *m = tdm_core_member(c, member);
-
-	for (size_t i = 0; m && i < m->config.nodes_len; i++)
-		if (m->config.nodes[i] == node)
-			return true;
-	return false;
-}
-
-/* A node has all sessions up to this point: none of its members is held by us alone any more. */
-static void covered_by(struct tdm_cluster *c, const struct tdm_peer *p)
-{
-	for (size_t i = 0; i < c->table.slots_len && c->unprotected; i++) {
-		struct tdm_entry *e = c->table.slots[i];
-
-		if (e && e->unprotected && stands_by(c, e->member, p->id))
-			tdm_change_unprotected(c, e, false);
-	}
-	for (struct tdm_commit *commit = c->commits.first; commit; commit = commit->next)
-		if (commit->delivered && stands_by(c, commit->member, p->id))
-			commit->acked = true;
-}
-
 static void all_synced(struct tdm_cluster *c)
 {
 	bool missing = false;
@@ -218,7 +207,7 @@ static void all_synced(struct tdm_cluster *c)
 		p->synced = p->present;
 		missing = missing || (p->configured && !p->present);
 		if (p->present && i != c->self)
-			covered_by(c, p);
+			tdm_wait_joined(c, p);
 	}
 	c->round = TDM_ROUND_NONE;
 	if (missing)
@@ -231,7 +220,7 @@ static void one_synced(struct tdm_cluster *c, struct tdm_peer *p)
 {
 	p->synced = true;
 	p->owes = false;
-	covered_by(c, p);
+	tdm_wait_joined(c, p);
 	/* what it acknowledged so far says nothing about older fences: send them again */
 	for (size_t i = 0; i < c->members_len; i++)
 		c->members[i].fence = 0;
@@ -240,8 +229,10 @@ static void one_synced(struct tdm_cluster *c, struct tdm_peer *p)
 
 void tdm_sync_synced(struct tdm_cluster *c, struct tdm_peer *from, const struct tdm_message *msg)
 {
+	if (!tdm_sync_is_current(c, msg->synced.tag))
+		return;
 	if (msg->synced.cold) {
-		if (c->round == TDM_ROUND_COLD && tag_equal(msg->synced.tag, current_tag(c)))
+		if (c->round == TDM_ROUND_COLD)
 			all_synced(c);
 		return;
 	}
@@ -258,7 +249,8 @@ void tdm_sync_ask_demote(struct tdm_cluster *c, struct tdm_peer *who)
 	if (who->demoting || !c->connected)
 		return;
 	who->demoting = true;
-	msg.demote = (struct tdm_peer_ref){ who->id, who->boot };
+	msg.demote.who = (struct tdm_peer_ref){ who->id, who->boot };
+	msg.demote.tag = tdm_sync_tag(c);
 	tdm_message_cast(c, &msg);
 }
 
@@ -270,12 +262,16 @@ static void demote_in_round(struct tdm_cluster *c, struct tdm_peer *p)
 	decide_if_complete(c);
 }
 
-void tdm_sync_demote(struct tdm_cluster *c, struct tdm_peer *from, struct tdm_peer_ref who)
+void tdm_sync_demote(struct tdm_cluster *c, struct tdm_peer *from, const struct tdm_message *msg)
 {
+	struct tdm_peer_ref who = msg->demote.who;
 	struct tdm_peer *p = tdm_core_peer(c, who.node);
 	bool legit;
 
-	if (!p || !p->present || (who.boot && p->boot && p->boot != who.boot))
+	if (p && from == tdm_core_self(c))
+		p->demoting = false; /* and asked for again, if it was in vain */
+	if (!p || !p->present || !tdm_sync_is_current(c, msg->demote.tag) ||
+		(who.boot && p->boot && p->boot != who.boot))
 		return;
 	p->demoting = false;
 	legit = p == from || from->synced;
@@ -322,7 +318,7 @@ static void settle_cold(struct tdm_cluster *c)
 	if (c->cold_sent || anybody(c, false) || tdm_view_verdict(c) != TDM_VERDICT_YES)
 		return;
 	msg.synced.cold = true;
-	msg.synced.tag = current_tag(c);
+	msg.synced.tag = tdm_sync_tag(c);
 	c->cold_sent = true;
 	tdm_message_cast(c, &msg);
 }
@@ -338,12 +334,12 @@ static void settle_unsynced(struct tdm_cluster *c)
 		c->ask_seq = tdm_message_cast(c, &msg);
 		return;
 	}
-	if (!c->await_done || self->owes || c->synced_sent || c->deaf ||
+	if (!c->await_done || self->owes || c->synced_sent || c->deaf || !tdm_verify_joined(c) ||
 		c->journal_durable < c->journal_synced)
 		return;
 	msg.kind = TDM_MESSAGE_SYNCED;
 	msg.synced.cold = false;
-	msg.synced.tag = current_tag(c);
+	msg.synced.tag = tdm_sync_tag(c);
 	c->synced_sent = true;
 	tdm_message_cast(c, &msg);
 }
@@ -373,6 +369,8 @@ void tdm_sync_settle(struct tdm_cluster *c)
 
 void tdm_sync_tick(struct tdm_cluster *c)
 {
+	if (c->deaf && c->round == TDM_ROUND_NONE && tdm_core_self(c)->synced)
+		tdm_sync_ask_demote(c, tdm_core_self(c));
 	if (c->round != TDM_ROUND_HELLO || c->round_since == TDM_NEVER ||
 		c->now - c->round_since < c->config.commit_timeout_ms)
 		return;

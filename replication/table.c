@@ -6,6 +6,7 @@
 
 #include "proto/bytes.h"
 #include "proto/ip.h"
+#include "replication/digest.h"
 #include "replication/merge.h"
 
 enum { SLOTS_FIRST = 64 };
@@ -92,7 +93,7 @@ struct tdm_entry *tdm_table_find_verifier(
 		l = tdm_map_next(l)) {
 		struct tdm_entry *e = TDM_MAP_ITEM(l, struct tdm_entry, by_verifier);
 
-		if (tdm_bytes_equal(e->verifier, verifier, TDM_VERIFIER_LEN))
+		if (tdm_bytes_equal(tdm_entry_verifier(e), verifier, TDM_VERIFIER_LEN))
 			return e;
 	}
 	return NULL;
@@ -189,7 +190,6 @@ static void entry_fill(struct tdm_entry *e, const struct tdm_record *rec)
 	e->login = rec->login;
 	e->ended = rec->ended;
 	e->ended_by = rec->ended_by;
-	memcpy(e->verifier, rec->verifier, sizeof(e->verifier));
 	e->index = rec->index;
 	e->addr = addr_number(rec->addr4);
 	e->member = rec->member;
@@ -200,17 +200,53 @@ static void entry_fill(struct tdm_entry *e, const struct tdm_record *rec)
 	e->session_left_ms = rec->session_left_ms;
 }
 
-/* What a change needs from the allocator, taken before anything is changed. */
+/* --- digests --- */
+
+static void digest_take(struct tdm_table *table, struct tdm_entry *e)
+{
+	table->digests[tdm_digest_shard(e->id)] -= e->digest;
+	e->digest = 0;
+}
+
+static void digest_add(struct tdm_table *table, struct tdm_entry *e)
+{
+	if (!tdm_state_is_live(e->state) && e->ended < table->digest_horizon)
+		return;
+	e->digest = tdm_digest_record(tdm_entry_wire(e), e->policy->digest);
+	table->digests[tdm_digest_shard(e->id)] += e->digest;
+}
+
+void tdm_table_horizon(struct tdm_table *table, tdm_wall horizon)
+{
+	if (horizon == table->digest_horizon)
+		return;
+	table->digest_horizon = horizon;
+	for (size_t i = 0; i < table->slots_len; i++) {
+		struct tdm_entry *e = table->slots[i];
+
+		if (!e || tdm_state_is_live(e->state))
+			continue;
+		digest_take(table, e);
+		digest_add(table, e);
+	}
+}
+
+/* What a change needs, taken before anything is changed: from the allocator, or what the entry has
+ * already and keeps. */
 struct parts {
 	uint8_t *wire;
+	size_t verifier_at;
 	struct tdm_shared *user, *policy;
 };
 
-static void parts_drop(struct tdm_table *table, struct parts *p)
+static void parts_drop(struct tdm_table *table, const struct tdm_entry *e, struct parts *p)
 {
-	free(p->wire);
-	tdm_shared_unref(&table->users, p->user);
-	tdm_shared_unref(&table->policies, p->policy);
+	if (p->wire != e->wire)
+		free(p->wire);
+	if (p->user != e->user)
+		tdm_shared_unref(&table->users, p->user);
+	if (p->policy != e->policy)
+		tdm_shared_unref(&table->policies, p->policy);
 }
 
 static enum tdm_err policy_read(struct tdm_shared *shared)
@@ -228,54 +264,115 @@ static enum tdm_err policy_read(struct tdm_shared *shared)
 		free(policy);
 	else
 		shared->policy = policy;
+	shared->digest = tdm_digest_bytes(shared->bytes, shared->len, 0);
 	return err;
 }
 
-static enum tdm_err parts_make(
-	struct tdm_table *table, const struct tdm_incoming *in, struct parts *p)
+static struct tdm_shared *take_shared(
+	struct tdm_map *map, struct tdm_shared *had, const void *bytes, size_t len)
 {
-	enum tdm_err err;
+	if (had && had->len == len && (!len || !memcmp(had->bytes, bytes, len)))
+		return had;
+	return tdm_shared_ref(map, bytes, len);
+}
 
-	p->wire = malloc(in->wire.len ? in->wire.len : 1);
-	p->user = tdm_shared_ref(&table->users, in->rec->user, strlen(in->rec->user));
-	p->policy = tdm_shared_ref(&table->policies, in->policy.data, in->policy.len);
+static bool has_verifier(const struct tdm_incoming *in, size_t at)
+{
+	return at + TDM_VERIFIER_LEN <= in->wire.len &&
+	       !memcmp(in->wire.data + at, in->rec->verifier, TDM_VERIFIER_LEN);
+}
+
+/* Mostly where it was in the version before. */
+static enum tdm_err find_verifier(
+	const struct tdm_entry *e, const struct tdm_incoming *in, size_t *at)
+{
+	const uint8_t *found;
+
+	*at = e->verifier_at;
+	if (has_verifier(in, *at))
+		return TDM_OK;
+	found = memmem(in->wire.data, in->wire.len, in->rec->verifier, TDM_VERIFIER_LEN);
+	if (!found || in->wire.len > UINT16_MAX)
+		return TDM_ERR_MALFORMED;
+	*at = (size_t)(found - in->wire.data);
+	return TDM_OK;
+}
+
+/* e is zeroed when it is new. */
+static enum tdm_err parts_make(struct tdm_table *table, const struct tdm_entry *e,
+	const struct tdm_incoming *in, struct parts *p)
+{
+	enum tdm_err err = find_verifier(e, in, &p->verifier_at);
+
+	if (err)
+		return err;
+	p->wire = e->wire_len == in->wire.len ? e->wire : malloc(in->wire.len);
+	p->user = take_shared(&table->users, e->user, in->rec->user, strlen(in->rec->user));
+	p->policy = take_shared(&table->policies, e->policy, in->policy.data, in->policy.len);
 	err = p->wire && p->user && p->policy ? policy_read(p->policy) : TDM_ERR_NOMEM;
 	if (err)
-		parts_drop(table, p);
-	else if (in->wire.len)
-		memcpy(p->wire, in->wire.data, in->wire.len);
+		parts_drop(table, e, p);
 	return err;
 }
 
-/* Put a record in the place of what the entry held; wire and shared strings come from parts. */
+static void verifier_link(struct tdm_table *table, struct tdm_entry *e, const uint8_t *verifier)
+{
+	tdm_map_add(&table->verifiers, &e->by_verifier,
+		tdm_map_hash_bytes(&table->verifiers, verifier, TDM_VERIFIER_LEN));
+}
+
+static void set_wire(struct tdm_table *table, struct tdm_entry *e, const struct tdm_incoming *in,
+	const struct parts *p)
+{
+	bool known = e->wire && !memcmp(tdm_entry_verifier(e), in->rec->verifier, TDM_VERIFIER_LEN);
+
+	if (e->wire && !known)
+		tdm_map_drop(&table->verifiers, &e->by_verifier);
+	if (!known)
+		verifier_link(table, e, in->rec->verifier);
+	if (e->wire != p->wire)
+		free(e->wire);
+	e->wire = p->wire;
+	e->wire_len = (uint16_t)in->wire.len;
+	e->verifier_at = (uint16_t)p->verifier_at;
+	memcpy(e->wire, in->wire.data, in->wire.len);
+}
+
+static void set_shared(struct tdm_table *table, struct tdm_entry *e, const struct parts *p)
+{
+	if (e->policy != p->policy) {
+		tdm_shared_unref(&table->policies, e->policy);
+		e->policy = p->policy;
+	}
+	if (e->user == p->user)
+		return;
+	if (e->user)
+		user_unlink(e);
+	tdm_shared_unref(&table->users, e->user);
+	e->user = p->user;
+	user_link(e);
+}
+
+/* Put a record in the place of what the entry held. What did not change keeps its links: most
+ * changes are of clocks and tunnels. */
 static struct tdm_entry *entry_set(struct tdm_table *table, struct tdm_entry *e,
 	const struct tdm_incoming *in, const struct parts *p)
 {
-	addr_unlink(table, e);
+	uint32_t addr = e->addr;
+
+	digest_take(table, e);
+	set_wire(table, e, in, p);
+	set_shared(table, e, p);
 	entry_fill(e, in->rec);
-	e->wire = p->wire;
-	e->wire_len = (uint32_t)in->wire.len;
-	e->user = p->user;
-	e->policy = p->policy;
 	e->written = in->written;
 	e->dropped = in->dropped;
 	e->guessed = in->guessed;
-	user_link(e);
-	tdm_map_add(&table->verifiers, &e->by_verifier,
-		tdm_map_hash_bytes(&table->verifiers, e->verifier, sizeof(e->verifier)));
+	digest_add(table, e);
 	count(table, e->state, 1);
-	return addr_link(table, e);
-}
-
-static void entry_unset(struct tdm_table *table, struct tdm_entry *e)
-{
-	struct parts old = { e->wire, e->user, e->policy };
-
+	if (e->addr_linked && e->addr == addr && tdm_state_is_live(e->state))
+		return find_addr_but(table, addr, e);
 	addr_unlink(table, e);
-	user_unlink(e);
-	tdm_map_drop(&table->verifiers, &e->by_verifier);
-	count(table, e->state, (size_t)-1);
-	parts_drop(table, &old);
+	return addr_link(table, e);
 }
 
 static enum tdm_err create(
@@ -287,11 +384,11 @@ static enum tdm_err create(
 
 	if (!e)
 		return TDM_ERR_NOMEM;
-	err = parts_make(table, in, &parts);
+	err = parts_make(table, e, in, &parts);
 	if (err)
 		goto err_after_entry;
 	if (!slot_take(table, e)) {
-		parts_drop(table, &parts);
+		parts_drop(table, e, &parts);
 		err = TDM_ERR_NOMEM;
 		goto err_after_entry;
 	}
@@ -345,13 +442,15 @@ enum tdm_err tdm_table_merge(
 	struct tdm_table *table, const struct tdm_incoming *in, struct tdm_merged *out)
 {
 	struct tdm_entry *e = tdm_table_find(table, in->rec->id);
-	struct tdm_entry *other = tdm_table_find_verifier(table, in->rec->verifier);
+	struct tdm_entry *other = NULL;
 	struct tdm_merge_key ours, theirs;
 	struct parts parts;
 	enum tdm_err err;
 	int cmp;
 
 	*out = (struct tdm_merged){ .entry = e };
+	if (!e || memcmp(tdm_entry_verifier(e), in->rec->verifier, TDM_VERIFIER_LEN) != 0)
+		other = tdm_table_find_verifier(table, in->rec->verifier);
 	if (other && other != e)
 		return TDM_ERR_EXISTS;
 	if (!e)
@@ -364,10 +463,10 @@ enum tdm_err tdm_table_merge(
 		out->aged = age(e, in);
 	if (cmp <= 0)
 		return TDM_OK;
-	err = parts_make(table, in, &parts);
+	err = parts_make(table, e, in, &parts);
 	if (err)
 		return err;
-	entry_unset(table, e);
+	count(table, e->state, (size_t)-1);
 	out->rival = entry_set(table, e, in, &parts);
 	out->changed = true;
 	return TDM_OK;
@@ -375,10 +474,17 @@ enum tdm_err tdm_table_merge(
 
 void tdm_table_drop(struct tdm_table *table, struct tdm_entry *e)
 {
-	entry_unset(table, e);
+	digest_take(table, e);
+	count(table, e->state, (size_t)-1);
+	addr_unlink(table, e);
+	user_unlink(e);
+	tdm_shared_unref(&table->users, e->user);
+	tdm_shared_unref(&table->policies, e->policy);
+	tdm_map_drop(&table->verifiers, &e->by_verifier);
 	tdm_map_drop(&table->ids, &e->by_id);
 	table->slots[e->slot] = NULL;
 	table->free_slots[table->free_len++] = e->slot;
+	free(e->wire);
 	free(e);
 }
 
@@ -392,6 +498,11 @@ const struct tdm_policy *tdm_entry_policy(const struct tdm_entry *e)
 enum tdm_err tdm_entry_record(const struct tdm_entry *e, struct tdm_record *rec)
 {
 	return tdm_record_decode(e->wire, e->wire_len, rec);
+}
+
+const uint8_t *tdm_entry_verifier(const struct tdm_entry *e)
+{
+	return e->wire + e->verifier_at;
 }
 
 struct tdm_blob tdm_entry_wire(const struct tdm_entry *e)

@@ -29,8 +29,11 @@ static void peer_left(struct tdm_cluster *c, struct tdm_peer *p)
 	p->pid = 0;
 	p->boot = 0;
 	p->waits_len = 0;
-	p->last_seq = p->acked = p->ack_due = p->stream = p->chunks = 0;
+	p->last_seq = p->acked = p->covers = p->ack_due = p->stream = p->chunks = 0;
 	p->unprotected = 0;
+	p->verified = p->verify_due = false;
+	p->records = 0;
+	p->config_told = false;
 	tdm_commits_forget(&c->commits, (size_t)(p - c->peers));
 }
 
@@ -71,6 +74,9 @@ static void take_out(struct tdm_cluster *c, const struct tdm_event_view *view)
 
 		if (view->left[i].reason == TDM_LEFT_NODEDOWN)
 			c->ring_pending = c->ring_lost = true;
+		/* it may live and make sessions, as quorate as we are */
+		if (view->left[i].reason == TDM_LEFT_NODEDOWN && c->config.two_node)
+			tdm_role_doubt(c, TDM_DOUBT_MS);
 		if (p && p->present && p->pid == view->left[i].who.pid) {
 			vacate(c, p->id, view->left[i].reason != TDM_LEFT_NODEDOWN);
 			peer_left(c, p);
@@ -113,12 +119,13 @@ static void disconnect(struct tdm_cluster *c)
 	for (size_t i = 0; i < c->peers_len; i++)
 		peer_left(c, &c->peers[i]);
 	for (size_t i = 0; i < c->members_len; i++) {
-		c->members[i].owner = 0;
+		c->members[i].owner = c->members[i].config_node = 0;
 		c->members[i].gone_at = c->now;
 	}
 	for (size_t i = 0; i < TDM_VERDICTS_KEPT; i++)
 		c->verdicts[i] = (struct tdm_event_quorum){ 0 };
-	c->connected = c->ring_pending = c->ring_lost = c->deaf = false;
+	c->connected = c->ring_pending = c->ring_lost = c->ring_missed = c->deaf = false;
+	tdm_verify_reset(c);
 	c->ring = (struct tdm_ring){ 0 };
 	c->round = TDM_ROUND_NONE;
 }
@@ -174,21 +181,32 @@ void tdm_view_ring(struct tdm_cluster *c, struct tdm_ring ring)
 		return;
 	if (!c->ring_pending)
 		c->ring_lost = true; /* a node without a daemon went, or came */
+	if (!c->ring_pending && c->config.two_node)
+		tdm_role_doubt(c, TDM_DOUBT_MS); /* its daemon may start out of sight */
 	/* In a ring that we were not known to be quorate in, others may have been, elsewhere. */
-	if (c->ring.seq && verdict_on(c, c->ring) != TDM_VERDICT_YES)
+	if (c->ring.seq && verdict_on(c, c->ring) != TDM_VERDICT_YES) {
 		tdm_role_doubt(c, TDM_DOUBT_MS);
+		c->ring_missed = true;
+	}
 	c->ring_pending = false;
 	c->ring = ring;
 	if (c->round != TDM_ROUND_NONE)
 		tdm_sync_start(c); /* hellos are for a ring */
 }
 
+/* The newest are kept: one for an old ring that comes late must not push out a newer one. */
 void tdm_view_quorum(struct tdm_cluster *c, const struct tdm_event_quorum *verdict)
 {
-	for (size_t i = 0; i < TDM_VERDICTS_KEPT; i++)
+	struct tdm_event_quorum *oldest = &c->verdicts[0];
+
+	for (size_t i = 0; i < TDM_VERDICTS_KEPT; i++) {
 		if (tdm_ring_equal(c->verdicts[i].ring, verdict->ring)) {
 			c->verdicts[i] = *verdict;
 			return;
 		}
-	c->verdicts[c->verdicts_next++ % TDM_VERDICTS_KEPT] = *verdict;
+		if (c->verdicts[i].ring.seq < oldest->ring.seq)
+			oldest = &c->verdicts[i];
+	}
+	if (oldest->ring.seq <= verdict->ring.seq)
+		*oldest = *verdict;
 }

@@ -5,6 +5,7 @@
  * quorate for the ring of now. Delivery to ourselves proves the order and nothing else.
  */
 #include "replication/core.h"
+#include "replication/mutant.h"
 
 static bool is_of(const struct tdm_member *m, tdm_node_id id)
 {
@@ -16,9 +17,15 @@ static bool is_of(const struct tdm_member *m, tdm_node_id id)
 
 /* Who has to acknowledge: a login needs the member's synced standbys, a revocation has to be known
  * to every synced node. */
-static uint32_t waiting_for(struct tdm_cluster *c, const struct tdm_commit *commit)
+static bool needed(struct tdm_cluster *c, const struct tdm_commit *commit, const struct tdm_peer *p)
 {
 	const struct tdm_member *m = tdm_core_member(c, commit->member);
+
+	return commit->kind == TDM_COMMIT_LOGOUT || (m && is_of(m, p->id));
+}
+
+static uint32_t waiting_for(struct tdm_cluster *c, const struct tdm_commit *commit)
+{
 	uint32_t mask = 0;
 
 	for (size_t i = 0; i < c->peers_len; i++) {
@@ -26,13 +33,54 @@ static uint32_t waiting_for(struct tdm_cluster *c, const struct tdm_commit *comm
 
 		if (i == c->self || !p->present || !p->synced)
 			continue;
-		if (commit->kind == TDM_COMMIT_LOGOUT || (m && is_of(m, p->id)))
+		if (needed(c, commit, p))
 			mask |= (uint32_t)1 << i;
 	}
 	return mask;
 }
 
-void tdm_wait_delivered(struct tdm_cluster *c, uint64_t seq)
+/* It has the bulk, and what was ordered before it said so; but it may not have seen all of that
+ * yet, and if it is cut off now it never will. Only acknowledgements count. */
+void tdm_wait_joined(struct tdm_cluster *c, struct tdm_peer *p)
+{
+	bool fence = c->unprotected > 0;
+
+	if (p == tdm_core_self(c))
+		return;
+	for (struct tdm_commit *commit = c->commits.first; commit; commit = commit->next)
+		if (commit->delivered && needed(c, commit, p)) {
+			commit->waiting |= (uint32_t)1 << (p - c->peers);
+			commit->deadline = c->now + c->config.commit_timeout_ms;
+			fence = true;
+		}
+	/* what was ordered before it came it got with the bulk and will not acknowledge itself */
+	p->covers = fence ? tdm_message_update(c, NULL) : 0;
+}
+
+/* A node has all sessions up to this point: none of its members is held by us alone any more. */
+static void covered_by(struct tdm_cluster *c, const struct tdm_peer *p)
+{
+	for (size_t i = 0; i < c->table.slots_len && c->unprotected; i++) {
+		struct tdm_entry *e = c->table.slots[i];
+		const struct tdm_member *m = e ? tdm_core_member(c, e->member) : NULL;
+
+		if (e && e->unprotected && m && is_of(m, p->id))
+			tdm_change_unprotected(c, e, false);
+	}
+}
+
+void tdm_wait_acked(struct tdm_cluster *c, struct tdm_peer *p)
+{
+	if (!p->synced)
+		return;
+	tdm_commits_acked(&c->commits, (size_t)(p - c->peers), p->acked);
+	if (!p->covers || p->acked < p->covers)
+		return;
+	p->covers = 0;
+	covered_by(c, p);
+}
+
+bool tdm_wait_delivered(struct tdm_cluster *c, uint64_t seq)
 {
 	for (struct tdm_commit *commit = c->commits.first; commit; commit = commit->next) {
 		struct tdm_entry *e;
@@ -45,8 +93,9 @@ void tdm_wait_delivered(struct tdm_cluster *c, uint64_t seq)
 		e = tdm_table_find(&c->table, commit->id);
 		if (e && commit->kind == TDM_COMMIT_LOGIN)
 			tdm_session_delivered(c, e);
-		return;
+		return commit->waiting != 0;
 	}
+	return false;
 }
 
 void tdm_wait_again(struct tdm_cluster *c, uint64_t seq)
@@ -70,7 +119,7 @@ static void login_done(struct tdm_cluster *c, const struct tdm_commit *commit, s
 	if (e)
 		e->pending = e->undelivered = false;
 	if (e && !err)
-		tdm_change_unprotected(c, e, !commit->acked);
+		tdm_change_unprotected(c, e, !commit->acked && !TDM_MUTANT_IS(3));
 	/* the token never went out: the session must not live on anywhere */
 	if (e && err && tdm_state_is_live(e->state))
 		tdm_change_revoke(c, e, TDM_REASON_NOT_OWNER);
@@ -116,7 +165,9 @@ static enum tdm_err verdict_of(
 	if (commit->kind == TDM_COMMIT_LOGIN) {
 		if (!e || !tdm_state_is_live(e->state))
 			return TDM_ERR_REVOKED;
-		if (!m || !m->mine)
+		/* also when we own again, with a new epoch: another may have between the two */
+		if (!m || !m->mine ||
+			(tdm_epoch_cmp(e->version.epoch, m->epoch) && !TDM_MUTANT_IS(10)))
 			return TDM_ERR_NOT_OWNER;
 	} else {
 		if (verdict == TDM_VERDICT_NO)
@@ -126,7 +177,13 @@ static enum tdm_err verdict_of(
 		if (commit->journal > c->journal_durable)
 			return TDM_ERR_AGAIN;
 	}
-	if (commit->delivered && !commit->waiting && verdict == TDM_VERDICT_YES)
+	/* who came just now may own with a higher epoch, or be synced and have to know */
+	if (TDM_MUTANT_IS(1) && commit->kind == TDM_COMMIT_LOGIN)
+		return TDM_OK;
+	if (TDM_MUTANT_IS(2) && commit->kind == TDM_COMMIT_LOGOUT)
+		return TDM_OK;
+	if (commit->delivered && !commit->waiting && verdict == TDM_VERDICT_YES &&
+		!tdm_role_undecided(c))
 		return TDM_OK;
 	return TDM_ERR_AGAIN;
 }
@@ -160,7 +217,7 @@ void tdm_wait_settle(struct tdm_cluster *c)
  */
 void tdm_wait_tick(struct tdm_cluster *c)
 {
-	if (tdm_view_verdict(c) != TDM_VERDICT_YES)
+	if (tdm_view_verdict(c) != TDM_VERDICT_YES || TDM_MUTANT_IS(20))
 		return;
 	for (struct tdm_commit *commit = c->commits.first; commit; commit = commit->next) {
 		if (c->now < commit->deadline)
@@ -175,6 +232,8 @@ static bool fence_passed(const struct tdm_cluster *c, uint64_t fence)
 {
 	if (c->peers[c->self].last_seq < fence)
 		return false;
+	if (TDM_MUTANT_IS(5))
+		return true;
 	for (size_t i = 0; i < c->peers_len; i++) {
 		const struct tdm_peer *p = &c->peers[i];
 

@@ -30,6 +30,8 @@ static const struct command {
 		"[INDEX] [--user NAME] [--group NAME] [--state STATE] [--detail | --json]",
 		"the sessions; STATE is new, active, inactive or ended" },
 	{ "logoff", tdm_ctl_logoff, "INDEX | user NAME", "end sessions on all nodes" },
+	{ "verify", tdm_ctl_verify, "[--json]",
+		"compare the session tables of all nodes now, and repair what differs" },
 	{ "passwd", tdm_ctl_passwd, "NAME [--group GROUP]",
 		"print a line for the users file; asks for the password" },
 	{ "version", print_version, "", "print the version" },

@@ -18,7 +18,7 @@ static enum tdm_err convert_and_check(const struct tdm_places *places, const str
 	tdm_convert(&values, raw, config);
 	tdm_check(&values, config);
 	if (!values.err)
-		config->fingerprint = tdm_config_fingerprint(config);
+		tdm_config_fingerprint(config);
 	return values.err;
 }
 

@@ -44,6 +44,7 @@ struct tdm_config {
 		bool none; /* cluster: none */
 		char name[TDM_NAME_MAX];
 		char key_file[TDM_PATH_MAX];
+		bool allow_config_difference; /* take over though the owner's differs */
 	} cluster;
 	struct tdm_config_member members[TDM_MEMBERS_MAX];
 	size_t members_len;
@@ -64,7 +65,8 @@ struct tdm_config {
 	char log_file[TDM_PATH_MAX];          /* "" = stderr */
 	enum tdm_log_level log_level;
 	uint32_t data_threads; /* 1 */
-	uint64_t fingerprint;  /* of the sections that must be equal on all nodes */
+	uint64_t fingerprint;  /* of the sections that must be equal on all nodes, and of each: */
+	uint64_t sections[TDM_CONFIG_SECTIONS]; /* members, groups, tunnel-groups */
 };
 
 /* Read and check a file. On failure diag holds one line that names file, line and key and says what

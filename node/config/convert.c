@@ -34,6 +34,8 @@ static void convert_cluster(
 	tdm_values_name(v, "cluster.name", raw->cluster->name, out->cluster.name,
 		sizeof(out->cluster.name));
 	tdm_values_file(v, "cluster.key-file", raw->cluster->key_file, "", out->cluster.key_file);
+	out->cluster.allow_config_difference = tdm_values_bool(
+		v, "cluster.allow-config-difference", raw->cluster->allow_config_difference, false);
 }
 
 static void convert_outside(struct tdm_values *v, size_t at, const struct raw_outside *raw,

@@ -18,4 +18,4 @@ enum tdm_err tdm_check_files(const struct tdm_places *places, const struct tdm_c
 	struct tdm_diag *diag) TDM_MUST_USE;
 /* Over what must be equal on all nodes: members, groups, tunnel groups; not the node's name,
  * interfaces and files. */
-uint64_t tdm_config_fingerprint(const struct tdm_config *config);
+void tdm_config_fingerprint(struct tdm_config *config);

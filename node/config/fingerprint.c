@@ -81,16 +81,30 @@ static void add_group(uint64_t *hash, const struct tdm_policy *g)
 		add_number(hash, numbers[i]);
 }
 
-uint64_t tdm_config_fingerprint(const struct tdm_config *c)
+static uint64_t of_members(const struct tdm_config *c)
 {
 	uint64_t hash = FNV_OFFSET;
 
 	add_number(&hash, c->members_len);
 	for (size_t i = 0; i < c->members_len; i++)
 		add_member(&hash, &c->members[i]);
+	return hash;
+}
+
+static uint64_t of_groups(const struct tdm_config *c)
+{
+	uint64_t hash = FNV_OFFSET;
+
 	add_number(&hash, c->groups_len);
 	for (size_t i = 0; i < c->groups_len; i++)
 		add_group(&hash, &c->groups[i]);
+	return hash;
+}
+
+static uint64_t of_tunnel_groups(const struct tdm_config *c)
+{
+	uint64_t hash = FNV_OFFSET;
+
 	add_number(&hash, c->tunnel_groups_len);
 	for (size_t i = 0; i < c->tunnel_groups_len; i++) {
 		add_text(&hash, c->tunnel_groups[i].name);
@@ -98,4 +112,14 @@ uint64_t tdm_config_fingerprint(const struct tdm_config *c)
 		add_text(&hash, c->tunnel_groups[i].label);
 	}
 	return hash;
+}
+
+void tdm_config_fingerprint(struct tdm_config *c)
+{
+	c->sections[0] = of_members(c);
+	c->sections[1] = of_groups(c);
+	c->sections[2] = of_tunnel_groups(c);
+	c->fingerprint = FNV_OFFSET;
+	for (size_t i = 0; i < TDM_CONFIG_SECTIONS; i++)
+		add_number(&c->fingerprint, c->sections[i]);
 }

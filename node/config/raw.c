@@ -88,6 +88,7 @@ static const cyaml_schema_value_t tunnel_group_value = {
 static const cyaml_schema_field_t cluster_fields[] = {
 	TEXT("name", REQUIRED, struct raw_cluster, name),
 	TEXT("key-file", REQUIRED, struct raw_cluster, key_file),
+	TEXT("allow-config-difference", OPTIONAL, struct raw_cluster, allow_config_difference),
 	CYAML_FIELD_END,
 };
 

@@ -42,7 +42,7 @@ struct raw_tunnel_group {
 };
 
 struct raw_cluster {
-	char *name, *key_file;
+	char *name, *key_file, *allow_config_difference;
 };
 
 struct raw_tls {

@@ -91,6 +91,7 @@ static enum tdm_err make_core(
 	const struct tdm_config *config = node->config;
 	struct tdm_cluster_config cc = { .self = info->self,
 		.config_fingerprint = config->fingerprint,
+		.allow_config_difference = config->cluster.allow_config_difference,
 		.numbers = node->numbers,
 		.commit_timeout_ms = COMMIT_TIMEOUT_MS,
 		.connect_timeout_ms = CONNECT_TIMEOUT_MS,
@@ -103,6 +104,7 @@ static enum tdm_err make_core(
 	if (id_of(info, config->node) != info->self)
 		return tdm_diag_set(diag, TDM_ERR_CONFIG,
 			"node: %s is not what corosync's nodelist calls this node", config->node);
+	memcpy(cc.config_sections, config->sections, sizeof(cc.config_sections));
 	tdm_random(&cc.boot, sizeof(cc.boot));
 	tdm_random(&cc.seed, sizeof(cc.seed));
 	for (size_t i = 0; i < info->nodes_len; i++) {
@@ -110,6 +112,7 @@ static enum tdm_err make_core(
 		memcpy(cc.nodes[i].name, info->nodes[i].name, sizeof(cc.nodes[i].name));
 	}
 	cc.nodes_len = info->nodes_len;
+	cc.two_node = info->two_node;
 	for (size_t i = 0; i < config->members_len; i++) {
 		enum tdm_err err = member_config(&config->members[i], info, &cc.members[i], diag);
 

@@ -40,6 +40,10 @@ static void fill_node(Tandem__Control__Node *out, const struct tdm_node_status *
 	out->present = n->present;
 	out->synced = n->synced;
 	out->config_differs = n->config_differs;
+	out->config_sections = n->config_sections;
+	out->records = n->records;
+	out->verified_ago = n->verified_ms >= 0 ? (uint64_t)n->verified_ms + 1 : 0;
+	out->differ = n->differ;
 }
 
 static void fill_counts(Tandem__Control__Status *out, const struct tdm_cluster_status *s)
@@ -52,6 +56,7 @@ static void fill_counts(Tandem__Control__Status *out, const struct tdm_cluster_s
 	out->commits_total = s->commits_total;
 	out->demotions_total = s->demotions_total;
 	out->mac_failures_total = s->mac_failures_total;
+	out->table_differences_total = s->table_differences_total;
 }
 
 static void fill_journal(Tandem__Control__Journal *out, const struct tdm_journaler_status *j,
@@ -111,6 +116,29 @@ void tdm_control_reply_status(struct tdm_control_out *out, const struct tdm_cont
 		message.unprotected = 0;
 	reply.kind_case = TANDEM__CONTROL__REPLY__KIND_STATUS;
 	reply.status = &message;
+	tdm_control_out_add(out, &reply);
+}
+
+void tdm_control_reply_verify(
+	struct tdm_control_out *out, uint64_t ticket, const struct tdm_cluster_status *status)
+{
+	Tandem__Control__Reply reply = TANDEM__CONTROL__REPLY__INIT;
+	Tandem__Control__Verify verify = TANDEM__CONTROL__VERIFY__INIT;
+	Tandem__Control__Node nodes[TDM_NODES_MAX], *node_list[TDM_NODES_MAX];
+
+	for (size_t i = 0; i < status->nodes_len; i++) {
+		fill_node(&nodes[i], &status->nodes[i]);
+		node_list[i] = &nodes[i];
+	}
+	verify.ticket = ticket;
+	verify.done = status->verify.done >= ticket;
+	verify.result = text(tdm_verify_result_name(status->verify.result));
+	verify.parts = TDM_DIGEST_SHARDS;
+	verify.differed = status->verify.differed;
+	verify.nodes = node_list;
+	verify.n_nodes = status->nodes_len;
+	reply.kind_case = TANDEM__CONTROL__REPLY__KIND_VERIFY;
+	reply.verify = &verify;
 	tdm_control_out_add(out, &reply);
 }
 

@@ -23,6 +23,9 @@ void tdm_control_reply_session(struct tdm_control_out *out, const struct tdm_con
 	bool unprotected, tdm_wall now);
 /* The end of the list. */
 void tdm_control_reply_sessions_end(struct tdm_control_out *out);
+/* The comparison with that number, done or not. */
+void tdm_control_reply_verify(
+	struct tdm_control_out *out, uint64_t ticket, const struct tdm_cluster_status *status);
 void tdm_control_reply_logoff(struct tdm_control_out *out, uint32_t ended, uint32_t failed);
 
 /* True when a session is one of those asked for; filter may be NULL. */

@@ -25,6 +25,44 @@ static void answer_status(struct tdm_control_request *r)
 	free(status);
 }
 
+static enum tdm_err begin_verify(struct tdm_control_request *r)
+{
+	enum tdm_err err = r->config->ops.verify(r->config->ctx);
+
+	if (err)
+		tdm_control_out_error(r->out, err, tdm_err_text(err));
+	else
+		tdm_log_info("control: uid %u (pid %d) asked for a comparison of the tables",
+			r->peer.uid, r->peer.pid);
+	return err;
+}
+
+/* The client asks again until the result is in. */
+static void answer_verify(struct tdm_control_request *r, uint64_t ticket)
+{
+	struct tdm_cluster_status *status;
+
+	if (!ticket && !r->peer.admin) {
+		tdm_control_out_error(
+			r->out, TDM_ERR_PERM, "only root may have the tables compared");
+		return;
+	}
+	if (!ticket && begin_verify(r))
+		return;
+	status = calloc(1, sizeof(*status));
+	if (!status) {
+		r->out->failed = true;
+		return;
+	}
+	r->config->ops.status(r->config->ctx, status);
+	if (ticket > status->verify.demand)
+		tdm_control_out_error(r->out, TDM_ERR_NOT_FOUND,
+			"the comparison is not known: the daemon was started anew");
+	else
+		tdm_control_reply_verify(r->out, ticket ? ticket : status->verify.demand, status);
+	free(status);
+}
+
 enum {
 	PIECE_SESSIONS = 128, /* half a millisecond or so */
 	PIECE_BYTES = TDM_CONTROL_CHUNK,
@@ -221,6 +259,9 @@ void tdm_control_request(struct tdm_control_request *r, const uint8_t *data, siz
 		return;
 	case TANDEM__CONTROL__REQUEST__KIND_LOGOFF:
 		answer_logoff(r, request->logoff);
+		break;
+	case TANDEM__CONTROL__REQUEST__KIND_VERIFY:
+		answer_verify(r, request->verify->ticket);
 		break;
 	default:
 		tdm_control_out_error(r->out, TDM_ERR_UNSUPPORTED,

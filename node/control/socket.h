@@ -27,6 +27,8 @@ struct tdm_control_ops {
 	 * tdm_control_socket_logoff_done with the same ticket, once per call, at once or later. An
 	 * error returned is an answer too. */
 	enum tdm_err (*logoff)(void *ctx, uint64_t ticket, tdm_session_id id);
+	/* Begin a comparison of tables; status tells its number and result. */
+	enum tdm_err (*verify)(void *ctx);
 };
 
 struct tdm_control_config {

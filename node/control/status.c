@@ -44,9 +44,24 @@ static bool journal(void *ctx, struct tdm_journaler_status *out)
 	return node->journaler != NULL;
 }
 
+static enum tdm_err verify(void *ctx)
+{
+	struct tdm_node *node = ctx;
+	struct tdm_event event = { .kind = TDM_EVENT_VERIFY };
+
+	if (!node->core)
+		return TDM_ERR_CLUSTER_LOST;
+	tdm_node_feed(node, &event);
+	return TDM_OK;
+}
+
 struct tdm_control_ops tdm_node_control_ops(void)
 {
 	return (struct tdm_control_ops){
-		.status = status, .journal = journal, .sessions = sessions, .logoff = logoff
+		.status = status,
+		.journal = journal,
+		.sessions = sessions,
+		.logoff = logoff,
+		.verify = verify,
 	};
 }

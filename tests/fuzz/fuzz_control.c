@@ -38,6 +38,12 @@ static bool on_sessions(void *ctx, struct tdm_session_walk *walk, size_t max,
 	return walk->at > 2;
 }
 
+static enum tdm_err on_verify(void *ctx)
+{
+	(void)ctx;
+	return TDM_OK;
+}
+
 static enum tdm_err on_logoff(void *ctx, uint64_t ticket, tdm_session_id id)
 {
 	(void)ctx;
@@ -50,7 +56,10 @@ static void fuzz_request(const uint8_t *data, size_t size, bool admin)
 	static struct tdm_config config = { .node = "n1", .members_len = 1 };
 	static const struct tdm_control_config control = { .config = &config,
 		.version = "0",
-		.ops = { .status = on_status, .sessions = on_sessions, .logoff = on_logoff } };
+		.ops = { .status = on_status,
+			.sessions = on_sessions,
+			.logoff = on_logoff,
+			.verify = on_verify } };
 	struct tdm_control_out out = { .bytes = 0 };
 	struct tdm_control_logoff logoff = { .ticket = 0 };
 	struct tdm_control_listing listing = { .request = NULL };

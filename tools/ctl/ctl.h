@@ -23,6 +23,7 @@ struct tdm_ctl {
 int tdm_ctl_status(const struct tdm_ctl *ctl, int argc, char **argv);
 int tdm_ctl_sessions(const struct tdm_ctl *ctl, int argc, char **argv);
 int tdm_ctl_logoff(const struct tdm_ctl *ctl, int argc, char **argv);
+int tdm_ctl_verify(const struct tdm_ctl *ctl, int argc, char **argv);
 int tdm_ctl_passwd(const struct tdm_ctl *ctl, int argc, char **argv);
 
 /* Print "tandemctl: text" to stderr and return code. */

@@ -2,6 +2,19 @@
 #include "tools/ctl/json.h"
 #include "tools/ctl/status.h"
 
+enum { MS_PER_S = 1000 };
+
+static void add_sections(struct tdm_json *json, uint32_t mask)
+{
+	static const char *const names[] = { "members", "groups", "tunnel-groups" };
+
+	tdm_json_list(json, "config_differs_in");
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (mask >> i & 1)
+			tdm_json_text(json, NULL, names[i]);
+	tdm_json_list_end(json);
+}
+
 static void add_nodes(struct tdm_json *json, const Tandem__Control__Status *status)
 {
 	tdm_json_list(json, "nodes");
@@ -16,6 +29,11 @@ static void add_nodes(struct tdm_json *json, const Tandem__Control__Status *stat
 		tdm_json_bool(json, "present", node->present);
 		tdm_json_bool(json, "synced", node->synced);
 		tdm_json_bool(json, "config_differs", node->config_differs);
+		add_sections(json, node->config_sections);
+		if (node->verified_ago)
+			tdm_json_unsigned(json, "verified_s", (node->verified_ago - 1) / MS_PER_S);
+		else
+			tdm_json_null(json, "verified_s");
 		tdm_json_object_end(json);
 	}
 	tdm_json_list_end(json);
@@ -108,6 +126,7 @@ static void add_counters(struct tdm_json *json, const Tandem__Control__Status *s
 	tdm_json_unsigned(json, "demotions_total", status->demotions_total);
 	tdm_json_unsigned(json, "mac_failures_total", status->mac_failures_total);
 	tdm_json_unsigned(json, "tombstones", status->tombstones);
+	tdm_json_unsigned(json, "table_differences_total", status->table_differences_total);
 	tdm_json_object_end(json);
 }
 

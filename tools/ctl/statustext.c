@@ -6,7 +6,7 @@
 #include "tools/ctl/status.h"
 #include "tools/ctl/table.h"
 
-enum { TEXT_MAX = 160 };
+enum { TEXT_MAX = 160, MS_PER_S = 1000 };
 
 static void print_head(FILE *out, const Tandem__Control__Status *status)
 {
@@ -26,6 +26,24 @@ static void print_head(FILE *out, const Tandem__Control__Status *status)
 			ring, status->quorate ? "quorate" : "NOT QUORATE");
 }
 
+static void add_config_cell(struct tdm_table *table, const Tandem__Control__Node *node)
+{
+	static const char *const names[] = { "members", "groups", "tunnel-groups" };
+	char text[TEXT_MAX] = "";
+	size_t len = 0;
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (node->config_sections >> i & 1)
+			len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%s",
+				len ? ", " : " in ", names[i]);
+	if (!node->present)
+		tdm_table_cell(table, "-");
+	else if (node->config_differs)
+		tdm_table_cell(table, "DIFFERS%s", text);
+	else
+		tdm_table_cell(table, "same");
+}
+
 static const char *node_state(const Tandem__Control__Node *node)
 {
 	if (!node->present)
@@ -35,7 +53,7 @@ static const char *node_state(const Tandem__Control__Node *node)
 
 static void print_nodes(FILE *out, const Tandem__Control__Status *status)
 {
-	static const char *const head[] = { "NODE", "ID", "STATE", "CONFIGURATION" };
+	static const char *const head[] = { "NODE", "ID", "STATE", "CONFIGURATION", "TABLES" };
 	struct tdm_table table;
 
 	if (!status->n_nodes)
@@ -47,10 +65,12 @@ static void print_nodes(FILE *out, const Tandem__Control__Status *status)
 		tdm_table_cell(&table, "%s%s", node->name, node->self ? " (here)" : "");
 		tdm_table_cell(&table, "%" PRIu32, node->id);
 		tdm_table_cell(&table, "%s", node_state(node));
-		tdm_table_cell(&table, "%s",
-			!node->present         ? "-"
-			: node->config_differs ? "DIFFERS"
-					       : "same");
+		add_config_cell(&table, node);
+		if (node->present && node->verified_ago)
+			tdm_table_cell(&table, "equal %" PRIu64 " s ago",
+				(node->verified_ago - 1) / MS_PER_S);
+		else
+			tdm_table_cell(&table, "-");
 	}
 	fputc('\n', out);
 	tdm_table_print(&table, out);
@@ -119,7 +139,6 @@ static void print_links(
 
 static void print_journal(FILE *out, const Tandem__Control__Journal *journal)
 {
-	enum { MS_PER_S = 1000 };
 	char error[TEXT_MAX];
 	bool ok;
 

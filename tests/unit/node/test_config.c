@@ -381,6 +381,9 @@ Test(config, fingerprint_covers_what_must_be_equal)
 	cr_expect_neq(fp, 0);
 	cr_expect_eq(fingerprint("node: n1", "node: n2"), fp);
 	cr_expect_eq(fingerprint("interface: eth0", "interface: ens1"), fp);
+	cr_expect_eq(
+		fingerprint("/cluster.key\n", "/cluster.key\n  allow-config-difference: true\n"),
+		fp);
 	cr_expect_eq(fingerprint("/etc/tandem/users", "/srv/users"), fp);
 	cr_expect_eq(fingerprint("level: debug", "level: error"), fp);
 	cr_expect_eq(fingerprint("[198.51.100.0/24, ", "[198.51.100.0/255.255.255.0, "), fp);

@@ -32,6 +32,8 @@ struct fixture {
 	size_t ended_len;
 	bool answer_at_once;
 	enum tdm_err refuse; /* what logoff returns */
+	struct tdm_verify_status verify;
+	size_t looks; /* times that the status was asked for */
 };
 
 static struct fixture f;
@@ -54,6 +56,12 @@ static void on_status(void *ctx, struct tdm_cluster_status *out)
 		.pool_size = 1021 };
 	out->ring = (struct tdm_ring){ .rep = 1, .seq = 9 };
 	out->quorate = out->connected = true;
+	if (++f.looks == 3) {
+		f.verify.done = f.verify.demand;
+		f.verify.result = TDM_VERIFY_REPAIRED;
+		f.verify.differed = 2;
+	}
+	out->verify = f.verify;
 }
 
 static bool on_sessions(void *ctx, struct tdm_session_walk *walk, size_t max,
@@ -92,13 +100,23 @@ static enum tdm_err on_logoff(void *ctx, uint64_t ticket, tdm_session_id id)
 	return TDM_OK;
 }
 
+static enum tdm_err on_verify(void *ctx)
+{
+	(void)ctx;
+	f.verify.demand++;
+	return f.refuse;
+}
+
 static enum tdm_err open_socket(struct tdm_control_socket **out, struct tdm_diag *diag)
 {
 	struct tdm_control_config config = {
 		.loop = &f.loop,
 		.config = f.config,
 		.version = "1.2.3",
-		.ops = { .status = on_status, .sessions = on_sessions, .logoff = on_logoff },
+		.ops = { .status = on_status,
+			.sessions = on_sessions,
+			.logoff = on_logoff,
+			.verify = on_verify },
 	};
 
 	return tdm_control_socket_new(&config, out, diag);
@@ -308,6 +326,24 @@ Test(control, logoff_refused)
 	run(&no);
 	cr_expect_eq(no.code, TDM_CTL_REFUSED);
 	free(none.text);
+	free(no.text);
+}
+
+Test(control, verify_asks_until_the_result_is_in)
+{
+	struct call call = { .run = tdm_ctl_verify, .argv = { "verify", "--json" } };
+	struct call no = { .run = tdm_ctl_verify, .argv = { "verify" } };
+
+	run(&call);
+	cr_expect_eq(call.code, TDM_CTL_OK);
+	cr_expect_eq(f.looks, 3);
+	cr_expect_eq(f.verify.demand, 1, "begun once");
+	cr_expect_not_null(strstr(call.text,
+		"{\"result\":\"repaired\",\"equal\":true,\"parts\":256,\"differed\":2,"));
+	f.refuse = TDM_ERR_CLUSTER_LOST;
+	run(&no);
+	cr_expect_eq(no.code, TDM_CTL_REFUSED);
+	free(call.text);
 	free(no.text);
 }
 

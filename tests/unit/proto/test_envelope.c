@@ -170,15 +170,19 @@ Test(envelope, carries_everything_else)
 	cr_assert(out.synced.cold && out.synced.tag.ring.rep == 2);
 
 	in = head(TDM_MESSAGE_DEMOTE);
-	in.demote = (struct tdm_peer_ref){ 3, 77 };
+	in.demote.who = (struct tdm_peer_ref){ 3, 77 };
+	in.demote.tag = (struct tdm_round_tag){ { 2, 8 }, 1 };
 	out = there_and_back(&in);
-	cr_assert(out.demote.node == 3 && out.demote.boot == 77);
+	cr_assert(out.demote.who.node == 3 && out.demote.who.boot == 77);
+	cr_assert(out.demote.tag.ring.seq == 8 && out.demote.tag.members_hash == 1);
 
 	in = head(TDM_MESSAGE_OWNER);
 	in.owner.member = 2;
 	in.owner.epoch = (struct tdm_epoch){ 12, 2 };
+	in.owner.tag = (struct tdm_round_tag){ { 2, 8 }, 1 };
 	out = there_and_back(&in);
 	cr_assert(out.owner.member == 2 && out.owner.epoch.counter == 12);
+	cr_assert(out.owner.tag.ring.seq == 8 && out.owner.tag.members_hash == 1);
 
 	in = head(TDM_MESSAGE_HANDOVER);
 	in.owner.member = 2;
@@ -188,6 +192,40 @@ Test(envelope, carries_everything_else)
 
 	in = head(TDM_MESSAGE_NONE);
 	cr_assert_eq(encode(&in), TDM_ERR_INVAL);
+}
+
+Test(envelope, carries_digests)
+{
+	static uint64_t sums[TDM_DIGEST_SHARDS];
+	struct tdm_message in, out;
+
+	in = head(TDM_MESSAGE_DIGEST);
+	in.digest.kind = TDM_DIGEST_ANSWER;
+	in.digest.asker = 3;
+	in.digest.ask_seq = 44;
+	in.digest.records = 100000;
+	in.digest.shards = sums;
+	for (size_t i = 0; i < TDM_DIGEST_SHARDS; i++)
+		sums[i] = i * 0x0123456789abcdefu;
+	out = there_and_back(&in);
+	cr_assert(out.digest.asker == 3 && out.digest.ask_seq == 44);
+	cr_assert_eq(out.digest.records, 100000);
+	cr_assert_eq(memcmp(out.digest.shards, sums, sizeof(sums)), 0);
+
+	in = head(TDM_MESSAGE_DIGEST);
+	in.digest.kind = TDM_DIGEST_ASK;
+	in.digest.to = 2;
+	in.digest.round = 1;
+	in.digest.horizon = -5;
+	in.digest.suspects.bits[31] = 0x80;
+	out = there_and_back(&in);
+	cr_assert(out.digest.kind == TDM_DIGEST_ASK && out.digest.to == 2);
+	cr_assert(out.digest.round == 1 && out.digest.horizon == -5 && !out.digest.shards);
+	cr_assert_eq(out.digest.suspects.bits[31], 0x80);
+
+	in.digest.kind = TDM_DIGEST_KINDS;
+	cr_assert_eq(encode(&in), TDM_OK);
+	cr_assert_eq(decode(&out), TDM_ERR_MALFORMED);
 }
 
 Test(envelope, a_changed_byte_anywhere_is_refused)

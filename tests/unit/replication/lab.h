@@ -73,6 +73,8 @@ struct lab {
 	struct tdm_prefix pool;
 	size_t sessions_max;
 	bool journaled;
+	uint64_t groups[LAB_NODES]; /* changes a node's configuration, other than 0 */
+	bool allow_difference[LAB_NODES];
 	const char *broken; /* an invariant that was found broken */
 	bool verbose;
 	/* called before a process is gone, and for each answer */

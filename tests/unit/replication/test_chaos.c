@@ -226,8 +226,10 @@ static void step(void)
 		trouble(n);
 		break;
 	case 1:
+		lab_feed(&chaos.lab, n, &(struct tdm_event){ .kind = TDM_EVENT_VERIFY });
+		break;
 	case 2:
-		lab_tick(&chaos.lab, (tdm_ms)draw(200));
+		lab_tick(&chaos.lab, (tdm_ms)draw(400));
 		break;
 	case 3:
 	case 4:
@@ -288,8 +290,11 @@ static void history(uint64_t seed, size_t nodes, bool two_node)
 	chaos.lab.on_answer = chaos_on_answer;
 	chaos.lab.on_death = chaos_on_death;
 	chaos.lab.verbose = getenv("TANDEM_VERBOSE") != NULL;
-	for (size_t i = 0; i < nodes; i++)
+	for (size_t i = 0; i < nodes; i++) {
 		chaos.nodes[i].host = true;
+		/* every fourth history: one node has another configuration */
+		chaos.lab.groups[i] = seed % 4 == 1 && i == seed / 4 % nodes;
+	}
 	note_rings();
 	for (tdm_node_id n = 1; n <= nodes && chaos.gentle; n++)
 		bring_up(n);

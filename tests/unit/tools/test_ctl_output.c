@@ -10,6 +10,7 @@
 #include "tools/ctl/sessions.h"
 #include "tools/ctl/status.h"
 #include "tools/ctl/suite.h"
+#include "tools/ctl/verify.h"
 
 enum { GOLDEN_MAX = 64 * 1024 };
 
@@ -95,6 +96,9 @@ Test(ctl_output, status_of_a_pair)
 
 	n1.self = n1.present = n1.synced = true;
 	n2.present = n2.config_differs = true;
+	n2.config_sections = 1 | 4;
+	n1.verified_ago = n2.verified_ago = 12001;
+	n3.verified_ago = 1; /* absent: says nothing */
 	vpn.name = "vpn";
 	vpn.role = "owner";
 	vpn.owner = 1;
@@ -121,6 +125,7 @@ Test(ctl_output, status_of_a_pair)
 	journal.state = "ok";
 	journal.age_ms = 3999;
 	journal.records = 100;
+	status.table_differences_total = 1;
 	status_golden("status-pair.txt", tdm_status_text, &status, &links);
 	status_golden("status-pair.json", tdm_status_json, &status, &links);
 }
@@ -155,6 +160,53 @@ Test(ctl_output, status_in_trouble)
 	status.connected = false;
 	status_golden("status-not-connected.txt", tdm_status_text, &status, &links);
 	status_golden("status-not-connected.json", tdm_status_json, &status, &links);
+}
+
+/* --- verify --- */
+
+typedef void verify_fn(FILE *, const Tandem__Control__Verify *);
+
+static void verify_golden(const char *name, verify_fn *print, const Tandem__Control__Verify *verify)
+{
+	char *text;
+	size_t len;
+	FILE *out = open_memstream(&text, &len);
+
+	print(out, verify);
+	fclose(out);
+	expect_golden(name, text);
+	free(text);
+}
+
+Test(ctl_output, verify)
+{
+	static char *const results[] = { "equal", "repaired", "different", "no-answer", "alone" };
+	Tandem__Control__Verify verify = TANDEM__CONTROL__VERIFY__INIT;
+	Tandem__Control__Node n1 = make_node(1, "n1"), n2 = make_node(2, "n2");
+	Tandem__Control__Node n3 = make_node(3, "n3");
+	Tandem__Control__Node *nodes[] = { &n1, &n2, &n3 };
+
+	n1.self = n1.present = n1.synced = n2.present = n2.synced = true;
+	n1.records = 1234;
+	n2.records = 1233;
+	n1.verified_ago = n2.verified_ago = 61001;
+	verify.done = true;
+	verify.parts = 256;
+	verify.nodes = nodes;
+	verify.n_nodes = 3;
+	for (size_t i = 0; i < sizeof(results) / sizeof(results[0]); i++) {
+		char name[64];
+
+		verify.result = results[i];
+		verify.differed = i == 1 || i == 2 ? 3 : 0;
+		n2.differ = i == 2 ? 3 : 0;
+		cr_expect_eq(tdm_verify_is_equal(&verify), i < 2);
+		snprintf(name, sizeof(name), "verify-%s.txt", results[i]);
+		verify_golden(name, tdm_verify_text, &verify);
+		snprintf(name, sizeof(name), "verify-%s.json", results[i]);
+		if (i < 3)
+			verify_golden(name, tdm_verify_json, &verify);
+	}
 }
 
 /* --- sessions --- */
