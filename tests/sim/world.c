@@ -117,6 +117,8 @@ static void execute(struct sim_node *n, const struct tdm_action *a)
 		break;
 	case TDM_ACTION_CLOSE_TUNNEL:
 		break;
+	case TDM_ACTION_JOURNAL: /* its cores have none */
+	case TDM_ACTION_JOURNAL_ALL:
 	case TDM_ACTION_NOTE:
 		if (n->sim->verbose)
 			fprintf(stderr, "%lld node %u: %s\n", (long long)n->sim->now, n->id,
