@@ -119,6 +119,7 @@ static void execute(struct sim_node *n, const struct tdm_action *a)
 		break;
 	case TDM_ACTION_JOURNAL: /* its cores have none */
 	case TDM_ACTION_JOURNAL_ALL:
+		break;
 	case TDM_ACTION_NOTE:
 		if (n->sim->verbose)
 			fprintf(stderr, "%lld node %u: %s\n", (long long)n->sim->now, n->id,
