@@ -117,6 +117,7 @@ struct tdm_cluster {
 	struct tdm_ring ring;
 	uint64_t members_hash;
 	struct tdm_event_quorum verdicts[TDM_VERDICTS_KEPT];
+	bool refused[TDM_VERDICTS_KEPT]; /* the ring was not quorate at some time */
 
 	/* synchronisation */
 	enum tdm_round_state round;

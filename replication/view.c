@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "replication/core.h"
 
+#include <string.h>
+
 static uint64_t mix(uint64_t v)
 {
 	v = (v ^ (v >> 30)) * 0xbf58476d1ce4e5b9u;
@@ -122,8 +124,8 @@ static void disconnect(struct tdm_cluster *c)
 		c->members[i].owner = c->members[i].config_node = 0;
 		c->members[i].gone_at = c->now;
 	}
-	for (size_t i = 0; i < TDM_VERDICTS_KEPT; i++)
-		c->verdicts[i] = (struct tdm_event_quorum){ 0 };
+	memset(c->verdicts, 0, sizeof(c->verdicts));
+	memset(c->refused, 0, sizeof(c->refused));
 	c->connected = c->ring_pending = c->ring_lost = c->ring_missed = c->deaf = false;
 	tdm_verify_reset(c);
 	c->ring = (struct tdm_ring){ 0 };
@@ -177,14 +179,19 @@ enum tdm_verdict tdm_view_verdict(const struct tdm_cluster *c)
 
 void tdm_view_ring(struct tdm_cluster *c, struct tdm_ring ring)
 {
+	bool missed = false;
+
 	if (!c->connected || (!c->ring_pending && tdm_ring_equal(ring, c->ring)))
 		return;
 	if (!c->ring_pending)
 		c->ring_lost = true; /* a node without a daemon went, or came */
 	if (!c->ring_pending && c->config.two_node)
 		tdm_role_doubt(c, TDM_DOUBT_MS); /* its daemon may start out of sight */
+	/* not quorate in it, if only for a moment before we heard of it */
+	for (size_t i = 0; i < TDM_VERDICTS_KEPT; i++)
+		missed = missed || (c->refused[i] && tdm_ring_equal(c->verdicts[i].ring, ring));
 	/* In a ring that we were not known to be quorate in, others may have been, elsewhere. */
-	if (c->ring.seq && verdict_on(c, c->ring) != TDM_VERDICT_YES) {
+	if (missed || (c->ring.seq && verdict_on(c, c->ring) != TDM_VERDICT_YES)) {
 		tdm_role_doubt(c, TDM_DOUBT_MS);
 		c->ring_missed = true;
 	}
@@ -202,11 +209,14 @@ void tdm_view_quorum(struct tdm_cluster *c, const struct tdm_event_quorum *verdi
 	for (size_t i = 0; i < TDM_VERDICTS_KEPT; i++) {
 		if (tdm_ring_equal(c->verdicts[i].ring, verdict->ring)) {
 			c->verdicts[i] = *verdict;
+			c->refused[i] = c->refused[i] || !verdict->quorate;
 			return;
 		}
 		if (c->verdicts[i].ring.seq < oldest->ring.seq)
 			oldest = &c->verdicts[i];
 	}
-	if (oldest->ring.seq <= verdict->ring.seq)
-		*oldest = *verdict;
+	if (oldest->ring.seq > verdict->ring.seq)
+		return;
+	*oldest = *verdict;
+	c->refused[oldest - c->verdicts] = !verdict->quorate;
 }
