@@ -19,8 +19,7 @@ void tdm_map_deinit(struct tdm_map *map)
 	*map = (struct tdm_map){ 0 };
 }
 
-/* The finaliser of splitmix64. */
-static uint64_t mix(uint64_t v)
+uint64_t tdm_map_mix(uint64_t v)
 {
 	v ^= v >> 30;
 	v *= 0xbf58476d1ce4e5b9u;
@@ -31,24 +30,24 @@ static uint64_t mix(uint64_t v)
 
 uint32_t tdm_map_hash_u64(const struct tdm_map *map, uint64_t key)
 {
-	return (uint32_t)mix(mix(key ^ map->seed) + map->seed);
+	return (uint32_t)tdm_map_mix(tdm_map_mix(key ^ map->seed) + map->seed);
 }
 
 uint32_t tdm_map_hash_bytes(const struct tdm_map *map, const void *key, size_t len)
 {
 	const uint8_t *p = key;
-	uint64_t h = mix(map->seed ^ len), word;
+	uint64_t h = tdm_map_mix(map->seed ^ len), word;
 
 	for (; len >= sizeof(word); p += sizeof(word), len -= sizeof(word)) {
 		memcpy(&word, p, sizeof(word));
-		h = mix(h ^ word) + map->seed;
+		h = tdm_map_mix(h ^ word) + map->seed;
 	}
 	if (len) {
 		word = 0;
 		memcpy(&word, p, len);
-		h = mix(h ^ word) + map->seed;
+		h = tdm_map_mix(h ^ word) + map->seed;
 	}
-	return (uint32_t)mix(h);
+	return (uint32_t)tdm_map_mix(h);
 }
 
 static void grow(struct tdm_map *map)

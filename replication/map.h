@@ -27,6 +27,8 @@ struct tdm_map {
 enum tdm_err tdm_map_init(struct tdm_map *map, uint64_t seed) TDM_MUST_USE;
 void tdm_map_deinit(struct tdm_map *map); /* the items stay */
 
+/* Every bit of v reaches every bit of the result (the finaliser of splitmix64); no seed. */
+uint64_t tdm_map_mix(uint64_t v);
 uint32_t tdm_map_hash_u64(const struct tdm_map *map, uint64_t key);
 uint32_t tdm_map_hash_bytes(const struct tdm_map *map, const void *key, size_t len);
 

@@ -3,13 +3,6 @@
 
 #include <string.h>
 
-static uint64_t mix(uint64_t v)
-{
-	v = (v ^ (v >> 30)) * 0xbf58476d1ce4e5b9u;
-	v = (v ^ (v >> 27)) * 0x94d049bb133111ebu;
-	return v ^ (v >> 31);
-}
-
 /* The same on all nodes, whatever the order of their lists. */
 static uint64_t members_hash(const struct tdm_cluster *c)
 {
@@ -17,7 +10,7 @@ static uint64_t members_hash(const struct tdm_cluster *c)
 
 	for (size_t i = 0; i < c->peers_len; i++)
 		if (c->peers[i].present)
-			hash += mix(((uint64_t)c->peers[i].id << 32 | c->peers[i].pid) + 1);
+			hash += tdm_map_mix(((uint64_t)c->peers[i].id << 32 | c->peers[i].pid) + 1);
 	return hash;
 }
 
